@@ -1,0 +1,31 @@
+"""Where the sandbox lives: its state folder, addresses and ports. One sandbox per checkout and per address range."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE = Path(os.environ.get("DEVCONTAINER_SANDBOX_STATE", ROOT / ".sandbox"))
+#: What a started sandbox says of itself, as JSON: endpoint, region, vpc_id, subnet_ids, security_group_id,
+#: instance_profile, image_ids (family -> AMI), registry, git, ssh_private_key, pid.
+FACTS = STATE / "sandbox.json"
+
+API_PORT = int(os.environ.get("DEVCONTAINER_SANDBOX_PORT", "5566"))
+REGION = "eu-central-1"
+ACCOUNT = "123456789012"
+
+#: The first two numbers of the VPC's range; another checkout on the same machine chooses another.
+_PREFIX = os.environ.get("DEVCONTAINER_SANDBOX_PREFIX", "10.213")
+CIDR = f"{_PREFIX}.0.0/16"
+GATEWAY = f"{_PREFIX}.0.1"
+#: Registry, git server and instance metadata, on the bridge of the hosts.
+SERVICES_ADDRESS = f"{_PREFIX}.0.10"
+REGISTRY = f"{SERVICES_ADDRESS}:5000"
+GIT = f"git://{SERVICES_ADDRESS}"
+#: Zone -> subnet, in the order that the examples use.
+SUBNETS = {f"{REGION}a": f"{_PREFIX}.16.0/20", f"{REGION}b": f"{_PREFIX}.32.0/20"}
+
+#: Every Docker object that we make carries this label with the state folder as its value: `down` removes just these.
+LABEL = "devcontainer-cloud-sandbox"
+NETWORK = f"devcontainer-cloud-{_PREFIX.replace('.', '-')}"
