@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, devcontainer.cloud contributors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What can go wrong, as types. A provider raises them; the core and the modules know nothing of any SDK's exceptions."""
+"""What can go wrong, as types. A provider raises them; core and modules know nothing of any SDK's exceptions."""
 
 from __future__ import annotations
 
