@@ -9,6 +9,7 @@ import hashlib
 import re
 
 from ansible_collections.devcontainer.cloud.plugins.module_utils import times
+from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput
 from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import CONTRACT, KEYS, MANAGED_BY, Labels
 
 AWS_PREFIX = "devcontainer:"
@@ -126,7 +127,7 @@ def _undo_slug(name: str, value: str) -> str:
 def _to_epoch(text: str) -> str:
     try:
         return str(int(times.parse_time(text).timestamp()))
-    except times.InvalidInput:
+    except InvalidInput:
         return ""
 
 

@@ -138,6 +138,7 @@ class Observed:
     tags: Labels = dataclasses.field(default_factory=dict)
     settings: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     request: str = ""  #: an open request (spot) that would bring the machine back after a delete
+    holds_name: bool = True  #: while it is deleted, no other resource can have its name
     can_stop: bool = True
     can_suspend: bool = True
     reason: str = ""  #: the cloud's own words for the state

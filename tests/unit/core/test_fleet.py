@@ -1,0 +1,119 @@
+"""converge() over lists: partial failure, one deadline, a number of looks that does not grow with the list."""
+
+from __future__ import annotations
+
+from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
+    NoCapacity,
+    Throttled,
+    Timeout,
+    Unreachable,
+)
+from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import converge
+from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import Observed, Spec, identity
+from tests.unit.core.simulator import Cloud, FakeClock, Simulated
+
+
+def spec(name, **more):
+    return Spec(name, labels=identity(name), **more)
+
+
+def go(provider, specs, **more):
+    return converge(provider, specs, timeout=more.pop("timeout", 60), clock=FakeClock(), **more)
+
+
+def test_an_empty_list_asks_nothing():
+    provider = Simulated(Cloud())
+    assert go(provider, []) == [] and provider.looks == 0
+
+
+def test_looks_do_not_grow_with_the_list():
+    one, twenty = Simulated(Cloud()), Simulated(Cloud())
+    go(one, [spec("w0")])
+    outcomes = go(twenty, [spec(f"w{n}") for n in range(20)])
+    assert all(o.at_rest and o.changed for o in outcomes)
+    assert one.looks == twenty.looks
+
+
+def test_one_failure_does_not_hide_the_others():
+    class Full(Simulated):
+        def apply(self, step, spec, machine):
+            if spec.name == "b":
+                raise NoCapacity("no such machine in any zone")
+            super().apply(step, spec, machine)
+
+    a, b, c = go(Full(Cloud()), [spec("a"), spec("b"), spec("c")])
+    assert a.at_rest and c.at_rest and a.changed and not b.changed
+    assert "no such machine" in str(b.error)
+
+
+def test_two_machines_of_one_name_are_refused_by_name():
+    cloud = Cloud()
+    for key in ("i-1", "i-2"):
+        cloud.put(Observed(key, "running", True, labels=identity("twin")))
+    for state in ("running", "stopped", "absent"):
+        (outcome,) = go(Simulated(cloud), [spec("twin", state=state)])
+        assert "i-1" in str(outcome.error) and "i-2" in str(outcome.error)
+    assert not cloud.log
+
+
+def test_a_machine_of_that_name_that_is_not_ours_is_refused():
+    cloud = Cloud()
+    cloud.put(Observed("i-1", "running", False, labels={"workspace": "x"}))
+    (outcome,) = go(Simulated(cloud), [spec("x", state="absent")])
+    assert "not a workspace of ours" in str(outcome.error) and not cloud.log
+
+
+def test_the_deadline_ends_it_with_a_sentence():
+    (outcome,) = go(Simulated(Cloud(latency=10**6)), [spec("slow")], timeout=20)
+    assert isinstance(outcome.error, Timeout) and "still pending after 20 s" in str(outcome.error)
+    assert outcome.changed
+
+
+def test_throttled_looks_are_ridden_out_and_an_unreachable_cloud_is_not():
+    class Busy(Simulated):
+        def observe(self, specs):
+            if self.looks < 3:
+                self.looks += 1
+                raise Throttled("slow down")
+            return super().observe(specs)
+
+    (outcome,) = go(Busy(Cloud()), [spec("a")])
+    assert outcome.at_rest and outcome.changed
+
+    class Gone(Simulated):
+        def observe(self, specs):
+            raise Unreachable("no route")
+
+    (outcome,) = go(Gone(Cloud()), [spec("a")])
+    assert "no route" in str(outcome.error) and not outcome.changed
+
+
+def test_a_change_that_never_takes_effect_is_named():
+    class Deaf(Simulated):
+        def _carry_out(self, step, spec, machine):
+            if step.verb != "modify":
+                super()._carry_out(step, spec, machine)
+
+    cloud = Cloud()
+    cloud.put(Observed("i-1", "running", True, labels={**identity("a")}, settings={"groups": ()}))
+    (outcome,) = go(Deaf(cloud), [spec("a", settings={"groups": ("g",)})])
+    assert "had no effect" in str(outcome.error)
+
+
+def test_a_dead_launch_is_reported_with_its_reason():
+    class Dying(Simulated):
+        def observe(self, specs):
+            if self.cloud.log:
+                return {
+                    "a": [Observed("i-1", "absent", True, labels=identity("a"), reason="Client.VolumeLimitExceeded")]
+                }
+            return super().observe(specs)
+
+    (outcome,) = go(Dying(Cloud()), [spec("a")])
+    assert "VolumeLimitExceeded" in str(outcome.error) and outcome.changed
+
+
+def test_without_wait_it_starts_and_returns():
+    cloud = Cloud(latency=50)
+    (outcome,) = go(Simulated(cloud), [spec("a")], wait=False)
+    assert outcome.after.state == "pending" and outcome.error is None and outcome.changed
