@@ -15,7 +15,7 @@ class Provider(abc.ABC):
     """One cloud, seen through its own credentials and scope (a region, a project, a namespace)."""
 
     #: The settings that this provider compares, and how each can be changed.
-    settings: Settings
+    settings: t.ClassVar[Settings]
     #: How many steps may be under way at once.
     concurrency = 10
 

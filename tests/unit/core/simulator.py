@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import itertools
 import threading
+import typing
 
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import Lost
 from ansible_collections.devcontainer.cloud.plugins.module_utils.lifecycle import Setting
@@ -72,7 +73,7 @@ class Cloud:
 class Simulated(Provider):
     """A provider over a Cloud. ``crash_after`` steps the process dies; ``lose`` steps lose their answer."""
 
-    settings = {
+    settings: typing.ClassVar = {
         "size": Setting("stopped"),
         "groups": Setting("live"),
         "image": Setting("never"),
