@@ -57,10 +57,10 @@ def spec_of(given: options.Options, now: dt.datetime) -> Spec:
     check_type(given["instance_type"])
     for option, pattern, example in (("subnets", _SUBNET, "subnet-0abc..."), ("security_groups", _GROUP, "sg-0abc...")):
         for value in given[option] or ():
-            if not pattern.match(value):
+            if not pattern.fullmatch(value):
                 raise InvalidInput(f"{option}: {value!r} is no id; write for example {example}")
     for key, value in (given["tags"] or {}).items():
-        if not _TAG_KEY.match(str(key)):
+        if not _TAG_KEY.fullmatch(str(key)):
             raise InvalidInput(
                 f"tags: the key {key!r} cannot be shown in instance metadata; use letters, digits and +-=.,_:@"
             )

@@ -21,7 +21,7 @@ def parse_duration(text: str, option: str = "duration") -> int | None:
     value = text.strip().lower()
     if value == "none":
         return None
-    match = _DURATION.match(value)
+    match = _DURATION.fullmatch(value)
     seconds = sum(int(n) * _UNITS[unit] for unit, n in match.groupdict().items() if n) if match else 0
     if not 0 < seconds <= _LONGEST:
         raise InvalidInput(f"{option}: {text!r} is no duration; write for example 90s, 30m, 8h, 2d, 1h30m, or none")

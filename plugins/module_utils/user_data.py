@@ -54,7 +54,7 @@ def check_public_keys(keys: t.Sequence[str], option: str = "ssh_keys") -> None:
             raise InvalidInput(
                 f"{option}: entry {number} is a private key; give the public one (the file that ends in .pub)"
             )
-        if not _PUBLIC_KEY.match(key.strip()):
+        if not _PUBLIC_KEY.fullmatch(key.strip()):
             raise InvalidInput(
                 f"{option}: entry {number} ({key.strip()[:24]!r}...) is no OpenSSH public key; "
                 "give one line such as 'ssh-ed25519 AAAA... name'"

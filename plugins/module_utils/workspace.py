@@ -30,7 +30,7 @@ _RESERVED_LOGINS = frozenset({"root", "daemon", "bin", "sys", "nobody", "sshd", 
 
 def check_name(name: str, option: str = "name") -> str:
     """Return ``name`` if every provider can carry it (a DNS label, 40 characters at most). Raises InvalidInput."""
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise InvalidInput(
             f"{option}: {name!r} is no workspace name; use 1 to 40 lower case letters, digits and hyphens, "
             "beginning with a letter and ending with a letter or digit"
@@ -40,7 +40,7 @@ def check_name(name: str, option: str = "name") -> str:
 
 def check_login(user: str, option: str = "user") -> str:
     """Return ``user`` if it can be the login account of a workspace. Raises InvalidInput."""
-    if not _LOGIN.match(user) or user in _RESERVED_LOGINS:
+    if not _LOGIN.fullmatch(user) or user in _RESERVED_LOGINS:
         raise InvalidInput(
             f"{option}: {user!r} cannot be a workspace's account; use 1 to 32 lower case letters, digits, _ and -, "
             "and none of the system's own accounts"

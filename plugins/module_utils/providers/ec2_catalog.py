@@ -28,13 +28,13 @@ _TYPE = re.compile(r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$")
 
 def check_image(image: str, option: str = "image") -> None:
     """Refuse what is neither an image's id nor a family that we can resolve. Raises InvalidInput."""
-    if image not in FAMILIES and not _AMI.match(image):
+    if image not in FAMILIES and not _AMI.fullmatch(image):
         raise InvalidInput(f"{option}: {image!r} is neither an image id (ami-...) nor one of {', '.join(FAMILIES)}")
 
 
 def check_type(instance_type: str, option: str = "instance_type") -> None:
     """Refuse what cannot be an instance type. Raises InvalidInput."""
-    if not _TYPE.match(instance_type):
+    if not _TYPE.fullmatch(instance_type):
         raise InvalidInput(f"{option}: {instance_type!r} is no instance type; write for example m7i.large")
 
 

@@ -45,7 +45,7 @@ class Cloud:
         self.tokens: dict[str, str] = {}
         self.latency = latency
         self.log: list[tuple[str, str]] = []
-        self.ids = itertools.count(1)
+        self.made = 0
 
     def put(self, machine: Observed) -> Observed:
         self.machines[machine.id] = machine
@@ -107,10 +107,10 @@ class Simulated(Provider):
     def _carry_out(self, step, spec, machine):
         cloud = self.cloud
         if step.verb == "create":
-            key = cloud.tokens.setdefault(spec.name, f"i-{next(cloud.ids)}")
-            if key in cloud.machines:
+            if cloud.tokens.get(spec.name) in cloud.machines:
                 return
-            key = cloud.tokens[spec.name] = f"i-{next(cloud.ids)}"
+            cloud.made += 1
+            key = cloud.tokens[spec.name] = f"i-{cloud.made}"
             settings = {"image": "old", **spec.settings}
             cloud.put(Observed(key, "pending", True, labels=dict(step.labels), tags=dict(step.tags), settings=settings))
             cloud.head(key, "pending", "running")
