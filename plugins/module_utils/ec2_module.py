@@ -14,7 +14,6 @@ import re
 import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.devcontainer.cloud.plugins.module_utils import options, result, user_data
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
     InvalidInput,

@@ -12,7 +12,6 @@ import datetime as dt
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from ansible_collections.devcontainer.cloud.plugins.module_utils import times, user_data
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput
 from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import (

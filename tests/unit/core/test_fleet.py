@@ -10,6 +10,7 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
 )
 from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import converge
 from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import Observed, Spec, identity
+
 from tests.unit.core.simulator import Cloud, FakeClock, Simulated
 
 

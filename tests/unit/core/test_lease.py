@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.devcontainer.cloud.plugins.module_utils.lease import Policy, decide
 from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import Observed, identity
+from hypothesis import given
+from hypothesis import strategies as st
 
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.timezone.utc)
 PAST, LATER = "2026-11-24T11:00:00Z", "2026-11-24T13:00:00Z"

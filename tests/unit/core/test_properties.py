@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 
+from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import converge
+from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import Observed, Spec, identity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import converge
-from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import Observed, Spec, identity
 from tests.unit.core.simulator import Cloud, Crash, FakeClock, Simulated
 
 STATES = st.sampled_from(["running", "stopped", "suspended", "absent"])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.devcontainer.cloud.plugins.module_utils import times
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,6 @@ import re
 import string
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.devcontainer.cloud.plugins.module_utils import codec
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput
 from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import (
@@ -21,6 +18,8 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace impor
     is_ours,
     when,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 TIMES = [key.name for key in CONTRACT if key.time]
 TEXT = st.text(min_size=1, max_size=200).filter(lambda s: s.strip())

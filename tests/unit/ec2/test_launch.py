@@ -6,7 +6,6 @@ import json
 import re
 
 import pytest
-
 from ansible_collections.devcontainer.cloud.plugins.module_utils import user_data
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput
 from ansible_collections.devcontainer.cloud.plugins.module_utils.lifecycle import Step

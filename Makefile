@@ -1,0 +1,36 @@
+# The verbs of a checkout. `make demo` and `make test` are all that a newcomer needs.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+.PHONY: help setup demo test test-all lint sandbox-up sandbox-down sandbox-status clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
+
+setup: ## the virtual environments
+	@tests/tools/setup
+
+demo: setup ## sets up, starts the sandbox, and brings a workspace up in it
+	@tests/tools/in-venv python -m tests.sandbox up
+	@tests/tools/in-venv ansible-playbook -i inventories/sandbox playbooks/workspace.yml
+
+sandbox-up: setup ## starts the sandbox: a cloud and its hosts on this machine
+	@tests/tools/in-venv python -m tests.sandbox up
+
+sandbox-down: setup ## removes the sandbox and everything it made
+	@tests/tools/in-venv python -m tests.sandbox down
+
+sandbox-status: setup ## shows what runs in it
+	@tests/tools/in-venv python -m tests.sandbox status
+
+lint: setup ## ruff, mypy, yamllint, ansible-lint, ansible-test sanity, documentation
+	@tests/tools/lint
+
+test: setup ## sets up and passes the tests: lint, unit, integration, one workspace on a real host
+	@tests/tools/test
+
+test-all: setup ## the same and what is slow
+	@tests/tools/test --all
+
+clean: ## removes what setup made
+	rm -rf .venv .sandbox
