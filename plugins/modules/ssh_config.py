@@ -8,8 +8,8 @@ module: ssh_config
 version_added: 0.1.0
 short_description: Write the OpenSSH client configuration of workspaces
 description:
-  - Writes C(NAME.conf) and C(NAME.known_hosts) for each workspace into a folder of their own: C(ssh NAME) then reaches
-    the host and C(ssh NAME.devcontainer) the container, with the host key known before the first connection.
+  - Writes C(NAME.conf) and C(NAME.known_hosts) for each workspace into a folder of their own, so that C(ssh NAME)
+    reaches the host and C(ssh NAME.devcontainer) the container, with the host key known before the first connection.
   - Removes both for a workspace that is absent. Nothing else in the folder is touched.
 author:
   - devcontainer.cloud contributors (@devcontainer-cloud)
@@ -27,7 +27,7 @@ options:
     description:
       - The ssh_config that is to include the folder, by a line at its top. The rest of the file is kept.
       - Empty to change no file outside of O(directory); then use C(ssh -F DIRECTORY/config NAME).
-    type: str
+    type: path
     default: ~/.ssh/config
   extra:
     description: More client options for every workspace, one per entry, such as V(IdentityFile ~/.ssh/work).
@@ -83,7 +83,7 @@ def wanted(params: dict) -> dict[Path, str | None]:
             rendered = ssh_files.files(workspace, str(directory), params["extra"], not params["include_in"])
             found.update({directory / name: text for name, text in rendered.items()})
     if params["include_in"]:
-        config = Path(params["include_in"]).expanduser()
+        config = Path(params["include_in"])
         found[config] = ssh_files.with_include(config.read_text() if config.exists() else "", str(directory))
     return found
 
@@ -108,7 +108,7 @@ def main() -> None:
         argument_spec={
             "workspaces": {"type": "list", "elements": "dict", "required": True},
             "directory": {"type": "path", "default": "~/.ssh/devcontainer.cloud"},
-            "include_in": {"type": "str", "default": "~/.ssh/config"},
+            "include_in": {"type": "path", "default": "~/.ssh/config"},
             "extra": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
