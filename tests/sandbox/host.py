@@ -28,7 +28,7 @@ class Host:
 
 
 class HostDriver(t.Protocol):
-    """What the API asks of whoever realises instances. Calls for different instances may come from different threads."""
+    """What the API asks of whoever realises instances. Calls may come from several threads."""
 
     def start(self, host: Host) -> None:
         """Make the host, or start the one that was stopped with its disk; return when PID 1 is up. Raises HostError."""
