@@ -82,18 +82,12 @@ def _run(command: t.Sequence[str]) -> str:
     return f"{' '.join(command)}: {done.stderr.strip() or f'exit code {done.returncode}'}" if done.returncode else ""
 
 
-def act(decision: Decision, memory: dict[str, t.Any], now: float, config: Config) -> str:
+def act(decision: Decision, config: Config) -> str:
     """Returns what went wrong, or nothing."""
     if decision.action == "warn":
-        memory["walled_at"] = now
-        return wall(
-            f"This workspace powers itself off in {span(config.grace)}: {decision.reasons[0]}. "
-            "Work goes on where an idle limit is the reason: press a key, or run devcontainer-keep-awake 2h."
-            if decision.stops_for == "idle"
-            else f"This workspace powers itself off in {span(config.grace)}: {decision.reasons[0]}."
-        )
+        way_out = " To stay, press a key or run: devcontainer-keep-awake 2h" if decision.stops_for == "idle" else ""
+        return wall(f"This workspace powers itself off in {span(config.grace)}: {decision.reasons[0]}.{way_out}")
     if decision.action == "cancel":
-        memory["walled_at"] = now
         return wall(f"This workspace stays up: {decision.reasons[0]}.")
     return poweroff() if decision.action == "poweroff" else ""
 
@@ -129,6 +123,8 @@ def tick() -> int:
         lease = shutdown_lease.lease_of(tags)
     decision = decide(now, signals, settings.config, state, lease)
     line = shutdown_status.line_of(now, decision, signals, settings.config, boot)
+    if decision.action in ("warn", "cancel"):
+        memory["walled_at"] = now
     errors = []
     # Before a poweroff, which leaves no time for it afterwards.
     for write in (
@@ -139,12 +135,13 @@ def tick() -> int:
             write()
         except OSError as error:
             errors.append(str(error))
-    failed = act(decision, memory, now, settings.config)
-    if "walled_at" in memory:
-        write_memory(decision.state, memory, lease)
+    failed = act(decision, settings.config)
     if failed:
         errors.append(failed)
-        shutdown_status.append({**line, "error": failed})
+        try:
+            shutdown_status.append({**line, "error": failed})
+        except OSError as error:
+            errors.append(str(error))
     for error in errors:
         print(error, file=sys.stderr)
     return 1 if errors else 0

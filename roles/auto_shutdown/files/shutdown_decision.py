@@ -191,3 +191,12 @@ def span(seconds: float) -> str:
 def clock(moment: float) -> str:
     """ISO 8601 in UTC, whole seconds, as in the cloud's tags."""
     return dt.datetime.fromtimestamp(int(moment), dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> float | None:
+    """Seconds since the epoch of ``2026-11-24T17:00:00Z``; None for what is no time with a zone."""
+    try:  # Python 3.9's fromisoformat knows no Z
+        moment = dt.datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
+        return moment.timestamp() if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None

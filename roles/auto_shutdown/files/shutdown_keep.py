@@ -72,7 +72,9 @@ def _signal(now: float, path: Path, root: Path) -> Signal | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        return Signal("keep-awake", f"keep-awake {path.name[:80]!r}, unreadable ({error}), made", now - path.lstat().st_mtime)
+        return Signal(
+            "keep-awake", f"keep-awake {path.name[:80]!r}, unreadable ({error}), made", now - path.lstat().st_mtime
+        )
     if until <= now or (pid is not None and (start is None or start != hold.get("start"))):
         return None
     what = f"keep-awake of {user}" + (f" while process {pid} lives" if pid is not None else "")
@@ -120,7 +122,9 @@ def main(argv: t.Sequence[str] | None = None, folder: Path = FOLDER) -> int:
         print(f"devcontainer-keep-awake: {error}", file=sys.stderr)
         return 2
     except FileNotFoundError:
-        print(f"devcontainer-keep-awake: {folder} is not there yet; the agent makes it within a minute", file=sys.stderr)
+        print(
+            f"devcontainer-keep-awake: {folder} is not there yet; the agent makes it within a minute", file=sys.stderr
+        )
         return 1
     except OSError as error:
         print(f"devcontainer-keep-awake: the hold cannot be written: {error}", file=sys.stderr)

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import urllib.error
 import urllib.request
 
-from shutdown_decision import Lease
+from shutdown_decision import Lease, parse_time
 
 TAGS = "/latest/meta-data/tags/instance"
 #: A host without the service (or a service that hangs) costs a tick this long, in seconds.
@@ -37,15 +36,6 @@ def read_tags(url: str) -> dict[str, str] | None:
 def _get(url: str, headers: dict[str, str]) -> str:
     with _OPENER.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as answer:
         return answer.read(4096).decode()
-
-
-def parse_time(text: str) -> float | None:
-    """Seconds since the epoch of ``2026-11-24T17:00:00Z``; None for what is no time with a zone."""
-    try:  # Python 3.9's fromisoformat knows no Z
-        moment = dt.datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
-    except ValueError:
-        return None
-    return moment.timestamp() if moment.tzinfo else None
 
 
 def lease_of(tags: dict[str, str]) -> Lease:

@@ -128,7 +128,7 @@ def _touched(host: Host, path: Path) -> float | None:
     except OSError:
         return None
     wall = host.walled_at
-    ours = wall is not None and wall - 8 <= status.st_mtime <= wall + 16
+    ours = wall is not None and wall - 8 <= status.st_mtime <= wall + 30
     return status.st_atime if ours else max(status.st_atime, status.st_mtime)
 
 

@@ -11,7 +11,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from shutdown_decision import Config, Decision, Signal, clock, span
+from shutdown_decision import Config, Decision, Signal, clock, parse_time, span
 
 LOG = Path("/var/log/devcontainer-cloud/auto-shutdown.jsonl")
 #: About five days of minutes; one older file of the same size is kept.
@@ -39,7 +39,6 @@ def line_of(now: float, decision: Decision, signals: t.Sequence[Signal], config:
             for signal in signals
         ],
         "boot": boot,
-        "epoch": int(now),
     }
 
 
@@ -66,7 +65,7 @@ def lines(log: Path = LOG) -> t.Iterator[dict[str, t.Any]]:
 def sentences(newest: t.Mapping[str, t.Any], stopped: t.Mapping[str, t.Any] | None, now: float) -> list[str]:
     """What devcontainer-idle-status says."""
     found = []
-    late = now - newest["epoch"]
+    late = now - _moment(newest["time"])
     if late > STALE:
         found.append(f"The agent last ran {span(late)} ago: is cron running? What follows is as old.")
     if newest["action"] == "poweroff":
@@ -77,8 +76,8 @@ def sentences(newest: t.Mapping[str, t.Any], stopped: t.Mapping[str, t.Any] | No
         found.append("This workspace is up:")
         found += [f"- {reason}" for reason in newest["reasons"]]
     if newest["stops_at"]:
-        left = newest.get("stops_epoch", 0) - now
-        when = f"{newest['stops_at']}" + (f" (in {span(left)})" if left > 0 else "")
+        left = _moment(newest["stops_at"]) - now
+        when = newest["stops_at"] + (f" (in {span(left)})" if left > 0 else "")
         latest = "at the latest " if newest["action"] in ("hold", "cancel") and newest["stops_for"] != "idle" else ""
         found.append(f"It stops {latest}at {when}, by {_CAUSES.get(newest['stops_for'], 'its limits')}.")
     else:
@@ -86,6 +85,10 @@ def sentences(newest: t.Mapping[str, t.Any], stopped: t.Mapping[str, t.Any] | No
     if stopped:
         found.append(f"It last stopped itself at {stopped['time']}: {stopped['reason']}.")
     return found
+
+
+def _moment(text: str) -> float:
+    return parse_time(text) or 0.0
 
 
 def main(argv: t.Sequence[str] | None = None, log: Path = LOG) -> int:
@@ -101,7 +104,9 @@ def main(argv: t.Sequence[str] | None = None, log: Path = LOG) -> int:
         newest = next(every, None)
         stopped = None
         if newest is not None and not options.json:
-            stopped = next((line for line in every if line["action"] == "poweroff" and line["boot"] != newest["boot"]), None)
+            stopped = next(
+                (line for line in every if line["action"] == "poweroff" and line["boot"] != newest["boot"]), None
+            )
     except OSError as error:
         print(f"devcontainer-idle-status: the log cannot be read: {error}", file=sys.stderr)
         return 1
@@ -110,4 +115,4 @@ def main(argv: t.Sequence[str] | None = None, log: Path = LOG) -> int:
         return 1
     now = time.time()
     print(json.dumps(newest, indent=2) if options.json else "\n".join(sentences(newest, stopped, now)))
-    return 1 if now - newest["epoch"] > STALE else 0
+    return 1 if now - _moment(newest["time"]) > STALE else 0

@@ -1,0 +1,145 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, devcontainer.cloud contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_files
+version_added: 0.1.0
+short_description: Write a role's small files in one execution
+description:
+  - Writes a set of text files, each at once or not at all, with owner root and the mode that is asked for.
+  - One execution for the whole set, where M(ansible.builtin.copy) needs two for every file.
+author:
+  - devcontainer.cloud contributors (@devcontainer-cloud)
+options:
+  files:
+    description: The files.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Absolute path. Missing folders are made, with mode V(0755).
+        type: path
+        required: true
+      content:
+        description: The whole text of the file.
+        type: str
+        required: true
+      mode:
+        description: Permissions, in octal digits as a string.
+        type: str
+        default: "0644"
+attributes:
+  check_mode:
+    description: Says what would be written; writes nothing.
+    support: full
+  diff_mode:
+    description: Shows the files' changes.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: The agent and its schedule
+  devcontainer.cloud.host_files:
+    files:
+      - path: /usr/local/lib/example/agent.py
+        content: "{{ lookup('ansible.builtin.file', 'agent.py', rstrip=false) }}"
+        mode: "0755"
+      - path: /etc/cron.d/example
+        content: "* * * * * root /usr/local/lib/example/agent.py\n"
+"""
+
+RETURN = r"""
+files:
+  description: The files whose text, mode or owner changed.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def current(path: Path) -> tuple[str, tuple[int, int, int]] | None:
+    """(text, (mode, owner, group)) of a file; None where there is none. Raises OSError, where a folder is in the way."""
+    try:
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            return None  # what it points to is not ours to change: a file takes its place
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return None
+    return text, (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+
+
+def write(module: AnsibleModule, path: Path, text: str, mode: int) -> None:
+    """Write one file at once or not at all. Raises OSError."""
+    for folder in reversed(path.parents):
+        if not folder.exists():
+            folder.mkdir()
+            folder.chmod(0o755)  # whatever the umask
+    # Beside the file, and so in its file system; hidden, since cron and its like read all that their folders hold.
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.touch(0o600)
+    partial.write_bytes(text.encode("utf-8", "surrogateescape"))
+    partial.chmod(mode)
+    os.chown(partial, os.geteuid(), os.getegid())
+    partial.replace(path)
+    module.set_default_selinux_context(str(path), False)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "content": {"type": "str", "required": True},
+                    "mode": {"type": "str", "default": "0644"},
+                },
+            }
+        },
+        supports_check_mode=True,
+    )
+    changed, diff = [], []
+    for item in module.params["files"]:
+        path = Path(item["path"])
+        if not path.is_absolute() or not re.fullmatch(r"[0-7]{3,4}", item["mode"]):
+            module.fail_json(msg=f"files: {item['path']} with mode {item['mode']}: give an absolute path and octal digits")
+        wanted = (item["content"], (int(item["mode"], 8), os.geteuid(), os.getegid()))
+        try:
+            before = current(path)
+            if before == wanted:
+                continue
+            if not module.check_mode:
+                write(module, path, wanted[0], wanted[1][0])
+        except OSError as error:
+            module.fail_json(msg=f"files: {path} cannot be written: {error}", changed=bool(changed), files=changed)
+        changed.append(str(path))
+        diff.append(
+            {
+                "before_header": str(path),
+                "after_header": str(path),
+                "before": before[0] if before else "",
+                "after": wanted[0],
+            }
+        )
+    answer = {"changed": bool(changed), "files": changed}
+    if module._diff:
+        answer["diff"] = diff
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()
