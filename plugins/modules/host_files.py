@@ -116,7 +116,9 @@ def main() -> None:
     for item in module.params["files"]:
         path = Path(item["path"])
         if not path.is_absolute() or not re.fullmatch(r"[0-7]{3,4}", item["mode"]):
-            module.fail_json(msg=f"files: {item['path']} with mode {item['mode']}: give an absolute path and octal digits")
+            module.fail_json(
+                msg=f"files: {item['path']} with mode {item['mode']}: give an absolute path and octal digits"
+            )
         wanted = (item["content"], (int(item["mode"], 8), os.geteuid(), os.getegid()))
         try:
             before = current(path)

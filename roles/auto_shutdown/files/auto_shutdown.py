@@ -20,7 +20,7 @@ import shutdown_lease
 import shutdown_proc
 import shutdown_signals
 import shutdown_status
-from shutdown_decision import UNKNOWN, Config, Decision, Lease, Signal, State, carry_on, clock, decide, span
+from shutdown_decision import UNKNOWN, Config, Decision, Lease, Signal, State, carry_on, decide, span
 
 CONFIG = Path("/etc/devcontainer-cloud/auto_shutdown.json")
 #: In memory: a full disk must not keep the agent from counting, and a boot begins anew.

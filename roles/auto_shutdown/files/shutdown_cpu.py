@@ -20,7 +20,7 @@ def parse_cgroup(text: str) -> dict[str, str]:
     found = {}
     for line in text.splitlines():
         _number, names, path = line.split(":", 2)
-        found.update({name: path for name in names.split(",")})
+        found.update(dict.fromkeys(names.split(","), path))
     return found
 
 

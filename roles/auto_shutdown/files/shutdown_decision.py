@@ -45,7 +45,7 @@ class Signal:
 
 @dataclasses.dataclass(frozen=True)
 class Lease:
-    """What the cloud says of the workspace: its lease, and the pin (``keep``) that suspends every limit until it ends."""
+    """What the cloud says of the workspace: its lease, and its pin (``keep``), which suspends every limit for a time."""
 
     until: t.Optional[float] = None
     kept_until: t.Optional[float] = None
@@ -80,7 +80,7 @@ class Decision:
 
 
 def carry_on(state: State | None, boot: str, boot_time: float, now: float) -> State:
-    """The state to decide with. Time that was slept, or jumped over by the clock, counts neither as idle nor as life."""
+    """The state to decide with. Time that was slept, or that the clock jumped over, is neither idle time nor life."""
     if state is None or state.boot != boot:
         return State(boot, min(boot_time, now), now, now)
     jump = now - state.last_tick
@@ -104,7 +104,7 @@ def last_sign(signal: Signal, now: float, config: Config) -> float | None:
 def decide(
     now: float, signals: t.Sequence[Signal], config: Config, state: State, lease: Lease | None = None
 ) -> Decision:
-    """One tick. The lifetime beats the lease, the lease beats the idle rule, a pin of the cloud's suspends all three."""
+    """One tick. The lifetime beats the lease, the lease the idle rule, and a pin of the cloud's suspends all three."""
     lease = lease or Lease()
     signs = [(signal, sign) for signal in signals for sign in [last_sign(signal, now, config)] if sign is not None]
     idle_since = max([state.idle_since, *(sign for _signal, sign in signs)])

@@ -38,7 +38,7 @@ def parse_duration(text: str) -> int:
 
 
 def start_of(pid: int, root: Path = Path("/")) -> int | None:
-    """Clock ticks at which the process began, so that a later one of the same number is told apart; None if it is gone."""
+    """Clock ticks at which the process began, which tell a later one of the same number; None if it is gone."""
     try:
         return parse_stat((root / f"proc/{pid}/stat").read_text(errors="replace"))[3]
     except (FileNotFoundError, ProcessLookupError):
@@ -46,7 +46,7 @@ def start_of(pid: int, root: Path = Path("/")) -> int | None:
 
 
 def signals(now: float, folder: Path = FOLDER, root: Path = Path("/")) -> list[Signal]:
-    """The holds that last; removes the others' files. A file that is none of ours in shape holds from its last change."""
+    """The holds that last; removes the others' files. A file that cannot be read holds, from its last change on."""
     found = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):

@@ -39,6 +39,6 @@ def _get(url: str, headers: dict[str, str]) -> str:
 
 
 def lease_of(tags: dict[str, str]) -> Lease:
-    """``keep`` is ``<time> <reason>``. A time that cannot be read sets no limit here: the reaper outside stops on it."""
+    """``keep`` is ``<time> <reason>``. A time that cannot be read is no limit here: the reaper outside stops on it."""
     until, _space, reason = tags.get("keep", "").partition(" ")
     return Lease(parse_time(tags.get("lease-until", "")), parse_time(until), reason)

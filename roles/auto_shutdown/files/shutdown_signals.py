@@ -32,7 +32,7 @@ LOCKS = {
     "/var/lib/rpm/.rpm.lock": "packages are being installed",
     "/usr/lib/sysimage/rpm/.rpm.lock": "packages are being installed",
 }
-Memory = t.Dict[str, t.Any]
+Memory = dict[str, t.Any]
 
 
 class Host(t.NamedTuple):
@@ -191,7 +191,7 @@ def parse_locks(text: str) -> list[tuple[int, tuple[int, int], int]]:
 
 def _has_open(host: Host, pid: int, name: str) -> bool:
     try:
-        return any(os.readlink(item) == name for item in (host.root / f"proc/{pid}/fd").iterdir())
+        return any(str(item.readlink()) == name for item in (host.root / f"proc/{pid}/fd").iterdir())
     except OSError:
         return False
 
