@@ -68,7 +68,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 def current(path: Path) -> tuple[str, tuple[int, int, int]] | None:
-    """(text, (mode, owner, group)) of a file; None where there is none. Raises OSError, where a folder is in the way."""
+    """(text, (mode, owner, group)) of a file; None where there is none. Raises OSError where it is a folder."""
     try:
         status = path.lstat()
         if stat.S_ISLNK(status.st_mode):

@@ -45,7 +45,7 @@ class Signal:
 
 @dataclasses.dataclass(frozen=True)
 class Lease:
-    """What the cloud says of the workspace: its lease, and its pin (``keep``), which suspends every limit for a time."""
+    """What the cloud says of the workspace: its lease, and its pin (``keep``), which suspends each limit for a time."""
 
     until: t.Optional[float] = None
     kept_until: t.Optional[float] = None
