@@ -169,13 +169,19 @@ def _quiet(now: float, config: Config, idle_since: float) -> str:
     return f"no sign of work for {span(now - idle_since)}; {limit}"
 
 
+def plain(text: str) -> str:
+    """Without control characters and the like: anybody may name a process or a hold, and everybody reads the reason."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def describe(signal: Signal) -> str:
     """One sentence with the signal's reason and age."""
+    detail = plain(signal.detail)
     if signal.until is not None:
-        return f"{signal.detail}, until {clock(signal.until)}"
+        return f"{detail}, until {clock(signal.until)}"
     if signal.kind == UNKNOWN:
-        return f"{signal.detail}: taken for work"
-    return f"{signal.detail} ({span(signal.age)} ago)"
+        return f"{detail}: taken for work"
+    return f"{detail} ({span(signal.age)} ago)"
 
 
 def span(seconds: float) -> str:
@@ -197,6 +203,6 @@ def parse_time(text: str) -> float | None:
     """Seconds since the epoch of ``2026-11-24T17:00:00Z``; None for what is no time with a zone."""
     try:  # Python 3.9's fromisoformat knows no Z
         moment = dt.datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
-        return moment.timestamp() if moment.tzinfo else None
+        return moment.astimezone(dt.timezone.utc).timestamp() if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None

@@ -26,13 +26,16 @@ FOLDER = Path("/run/devcontainer-cloud/keep-awake")
 DEFAULT = 12 * 3600
 _DURATION = re.compile(r"^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
 _LARGEST = 4096
+#: More holds than this are not looked at, and a longer one is a typing error.
+MOST = 100
+LONGEST = 10 * 365 * 86400
 
 
 def parse_duration(text: str) -> int:
     """Seconds of ``90s``, ``30m``, ``8h``, ``1h30m``. Raises ValueError with the sentence for the user."""
     found = _DURATION.fullmatch(text.strip().lower())
     seconds = sum(int(n) * size for n, size in zip(found.groups(), (86400, 3600, 60, 1)) if n) if found else 0
-    if not 0 < seconds <= 10 * 365 * 86400:
+    if not 0 < seconds <= LONGEST:
         raise ValueError(f"{text!r} is no duration; write for example 90s, 30m, 8h or 1h30m")
     return seconds
 
@@ -48,7 +51,7 @@ def start_of(pid: int, root: Path = Path("/")) -> int | None:
 def signals(now: float, folder: Path = FOLDER, root: Path = Path("/")) -> list[Signal]:
     """The holds that last; removes the others' files. A file that cannot be read holds, from its last change on."""
     found = []
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir())[:MOST]:
         if path.name.startswith("."):
             continue  # being written
         signal = _signal(now, path, root)
@@ -67,15 +70,17 @@ def _signal(now: float, path: Path, root: Path) -> Signal | None:
             status = os.fstat(file.fileno())
             hold = json.loads(file.read(_LARGEST))
         until, pid, reason = float(hold["until"]), hold.get("pid"), str(hold.get("reason") or "no reason given")[:200]
+        if not 0 < until - now < LONGEST and until > now:
+            raise ValueError("its end lies too far ahead")
         began, user = status.st_mtime, _name(status.st_uid)
         start = None if pid is None else start_of(int(pid), root)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         return Signal(
             "keep-awake", f"keep-awake {path.name[:80]!r}, unreadable ({error}), made", now - path.lstat().st_mtime
         )
-    if until <= now or (pid is not None and (start is None or start != hold.get("start"))):
+    if not until > now or (pid is not None and (start is None or start != hold.get("start"))):
         return None
     what = f"keep-awake of {user}" + (f" while process {pid} lives" if pid is not None else "")
     return Signal("keep-awake", f"{what}: {reason}", now - began, until)

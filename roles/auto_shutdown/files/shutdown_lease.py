@@ -7,7 +7,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 
-from shutdown_decision import Lease, parse_time
+from shutdown_decision import Lease, parse_time, plain
 
 TAGS = "/latest/meta-data/tags/instance"
 #: A host without the service (or a service that hangs) costs a tick this long, in seconds.
@@ -41,4 +41,4 @@ def _get(url: str, headers: dict[str, str]) -> str:
 def lease_of(tags: dict[str, str]) -> Lease:
     """``keep`` is ``<time> <reason>``. A time that cannot be read is no limit here: the reaper outside stops on it."""
     until, _space, reason = tags.get("keep", "").partition(" ")
-    return Lease(parse_time(tags.get("lease-until", "")), parse_time(until), reason)
+    return Lease(parse_time(tags.get("lease-until", "")), parse_time(until), plain(reason))

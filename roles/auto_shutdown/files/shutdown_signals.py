@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """The signs of work that a host shows: read from /proc and /sys, so that nothing need be installed or asked.
 
-``memory`` is a dict that the caller keeps from tick to tick as JSON. Each sensor raises OSError or ValueError where it
-cannot read what it must; read_all() turns that into a signal, since what cannot be read counts as work.
+``memory`` is a dict that the caller keeps from tick to tick as JSON. A sensor raises where it cannot read what it
+must; read_all() turns that into a signal, since what cannot be read counts as work.
 """
 
 from __future__ import annotations
@@ -224,6 +224,7 @@ def read_all(
     for name, sensor in sensors.items():
         try:
             found += sensor(host)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # whatever is wrong with one of them, the others must be heard
+            memory.clear()
             found.append(Signal(UNKNOWN, f"{name} cannot be read ({error})", 0.0))
     return found

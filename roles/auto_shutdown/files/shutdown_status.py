@@ -11,7 +11,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from shutdown_decision import Config, Decision, Signal, clock, parse_time, span
+from shutdown_decision import Config, Decision, Signal, clock, parse_time, plain, span
 
 LOG = Path("/var/log/devcontainer-cloud/auto-shutdown.jsonl")
 #: About five days of minutes; one older file of the same size is kept.
@@ -34,7 +34,7 @@ def line_of(now: float, decision: Decision, signals: t.Sequence[Signal], config:
         "stops_at": None if decision.stops_at is None else clock(decision.stops_at),
         "stops_for": decision.stops_for,
         "signals": [
-            {"kind": signal.kind, "detail": signal.detail, "age": int(signal.age)}
+            {"kind": signal.kind, "detail": plain(signal.detail), "age": int(signal.age)}
             | ({} if signal.until is None else {"until": clock(signal.until)})
             for signal in signals
         ],
@@ -48,7 +48,7 @@ def append(line: t.Mapping[str, t.Any], log: Path = LOG, largest: int = LARGEST_
     if log.exists() and log.stat().st_size > largest:
         log.replace(log.with_name(f"{log.name}.1"))
     with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        file.write(json.dumps(line) + "\n")
 
 
 def lines(log: Path = LOG) -> t.Iterator[dict[str, t.Any]]:
