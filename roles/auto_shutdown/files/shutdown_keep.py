@@ -70,7 +70,7 @@ def _signal(now: float, path: Path, root: Path) -> Signal | None:
             status = os.fstat(file.fileno())
             hold = json.loads(file.read(_LARGEST))
         until, pid, reason = float(hold["until"]), hold.get("pid"), str(hold.get("reason") or "no reason given")[:200]
-        if not 0 < until - now < LONGEST and until > now:
+        if until - now > LONGEST:
             raise ValueError("its end lies too far ahead")
         began, user = status.st_mtime, _name(status.st_uid)
         start = None if pid is None else start_of(int(pid), root)
