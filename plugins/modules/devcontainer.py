@@ -13,8 +13,8 @@ description:
     Compose and env files, values of C(localEnv), base images, the CLI's version) and makes a new container when one
     of them differs. The CLI itself would use the old one again, whatever was changed.
   - Does not call the CLI where nothing is to be done, so that hooks do not run again.
-  - A run that failed or was killed is remembered, and the next one makes a new container, so that failed hooks are
-    really run again.
+  - A run that failed or was killed is remembered. The next one makes a new container, or starts the old one anew if it
+    was a start that failed, so that failed hooks are really run again. The CLI itself would say success.
   - Runs one at a time on a host. Others wait, up to O(timeout).
 author:
   - devcontainer.cloud contributors (@devcontainer-cloud)
@@ -58,7 +58,7 @@ notes:
   - C(forwardPorts) publishes nothing on the host, C(appPort) does. Reach a container's ports through its SSH door.
   - C(postAttachCommand) is not run, since nobody attaches; it may never end.
   - C(initializeCommand) runs on the host, as the account.
-  - A C(devcontainer-lock.json) in the repository is held to (C(--frozen-lockfile)); none is written where there is none.
+  - A C(devcontainer-lock.json) in the repository is held to (C(--frozen-lockfile)). None is ever written.
   - The list of withdrawn Features at containers.dev is not fetched, since that hangs for minutes behind a firewall.
   - Secrets cannot be handed over here; the CLI would show them in the host's list of processes.
 requirements:
@@ -93,7 +93,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 outcome:
-  description: What was done, or in check mode would be; one of created, started, recreated, stopped, removed, built, unchanged.
+  description:
+    - What was done, or in check mode would be. One of V(created), V(started), V(recreated), V(stopped), V(removed),
+      V(built), V(unchanged).
   returned: success
   type: str
   sample: recreated

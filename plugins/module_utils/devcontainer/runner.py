@@ -18,7 +18,14 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.devcontainer.tr
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput, Timeout
 
 Result = dict[str, t.Any]
-_OUTCOMES = {"recreate": "recreated", "stop": "stopped", "remove": "removed", "build": "built", "none": "unchanged"}
+_OUTCOMES = {
+    "recreate": "recreated",
+    "restart": "started",
+    "stop": "stopped",
+    "remove": "removed",
+    "build": "built",
+    "none": "unchanged",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +105,7 @@ def lock(path: str, timeout: float) -> t.Iterator[int]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise Timeout(
-                        f"timeout: another devcontainer run held this host for {timeout:.0f} s; try again when it is done"
+                        f"timeout: another devcontainer run held this host for {timeout:.0f} s; try again after it"
                     ) from None
                 time.sleep(0.2)
         yield held
@@ -167,8 +174,8 @@ class _Run:
         started = time.monotonic()
         step, containers, now = self.look()
         before = self.record
-        if step.word in ("up", "recreate"):
-            self.up(step, now, timeout, held)
+        if step.word in ("up", "restart", "recreate"):
+            self.up(step, containers, now, timeout, held)
         elif step.word == "build":
             self.build(now, timeout, held)
         elif step.word in ("stop", "remove"):
@@ -208,10 +215,20 @@ class _Run:
         finally:
             cli.tidy(self.temporary)
 
-    def up(self, step: state.Step, now: content.Inputs, timeout: float, held: int) -> None:
-        # Remembered as failed until it has succeeded: a run that is killed on the way is one that failed.
-        self.record = dataclasses.replace(self.record, outcome="failed")
+    def up(
+        self,
+        step: state.Step,
+        containers: t.Sequence[state.Container],
+        now: content.Inputs,
+        timeout: float,
+        held: int,
+    ) -> None:
+        # Remembered as not done until it is: a run that is killed on the way is one that failed.
+        made_anew = step.word == "recreate" or not containers
+        self.record = dataclasses.replace(self.record, outcome="creating" if made_anew else "starting")
         state.save(self.record_path, self.record)
+        if step.word == "restart":
+            self.docker.ask("stop", *(one.id for one in containers), timeout=120)
         found = self.drive(self.call("up", step.word == "recreate"), timeout, held)
         again = self.call("up")
         # What the run itself made (a lock, an .env of initializeCommand, the pulled base image) belongs to its inputs.

@@ -29,7 +29,7 @@ class Record:
     workspace_folder: str
     config: str  # absolute
     wanted: str = ""  # "up" where the boot is to bring it up
-    outcome: str = ""  # "success", or "failed" from the start of a run until its success
+    outcome: str = ""  # "success"; or "creating", "starting" from the start of a run until its success
     container_id: str = ""
     inputs: Inputs = dataclasses.field(default_factory=dict)
     remote_user: str = ""
@@ -51,7 +51,7 @@ class Container:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """What is to be done. ``word`` is none, up, recreate, stop, remove or build; ``reasons`` says why."""
+    """What is to be done. ``word`` is none, up, restart, recreate, stop, remove or build; ``reasons`` says why."""
 
     word: str
     reasons: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ def next_step(
             # Its docker run failed; the CLI would find it and never get it to run.
             ("its container never started", any(one.status in ("created", "dead", "removing") for one in containers)),
             # The CLI marks a hook as done before it runs it: only a new container runs them all.
-            ("the last run failed", record.outcome == "failed"),
+            ("the last run failed", record.outcome == "creating"),
             ("another tool made its container", record.outcome == "" or record.container_id != containers[0].id),
         )
         if holds
@@ -97,6 +97,9 @@ def next_step(
         return Step("recreate", (*reasons, *changed))
     if containers[0].status != RUNNING:
         return Step("up", (f"its container is {containers[0].status}",))
+    if record.outcome == "starting":
+        # postStartCommand's mark holds the time of the start: a new start runs it again, and keeps the container.
+        return Step("restart", ("the last start failed",))
     return Step("none")
 
 
