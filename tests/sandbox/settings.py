@@ -8,8 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 STATE = Path(os.environ.get("DEVCONTAINER_SANDBOX_STATE", ROOT / ".sandbox"))
 #: What a started sandbox says of itself, as JSON: endpoint, region, vpc_id, subnet_ids, security_group_id,
-#: instance_profile, image_ids (family -> AMI), registry, git, ssh_private_key, pid.
+#: instance_profile, image_ids (family -> AMI), registry, git, files, cli_url, cli_sha256, ssh_private_key, pid.
 FACTS = STATE / "sandbox.json"
+#: What takes long to make or to fetch, for every sandbox of this user: `down` keeps it, `down --all` does not.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "devcontainer-cloud-sandbox"
 
 API_PORT = int(os.environ.get("DEVCONTAINER_SANDBOX_PORT", "5566"))
 REGION = "eu-central-1"
@@ -21,11 +23,16 @@ CIDR = f"{_PREFIX}.0.0/16"
 GATEWAY = f"{_PREFIX}.0.1"
 #: Registry, git server and instance metadata, on the bridge of the hosts.
 SERVICES_ADDRESS = f"{_PREFIX}.0.10"
-REGISTRY = f"{SERVICES_ADDRESS}:5000"
-GIT = f"git://{SERVICES_ADDRESS}"
+#: By these names hosts know them; the machine itself uses the address.
+NAMES = ("registry.sandbox", "git.sandbox", "files.sandbox")
+REGISTRY = "registry.sandbox:5000"
+GIT = "git://git.sandbox"
+FILES = f"http://{SERVICES_ADDRESS}:8000"
 #: Zone -> subnet, in the order that the examples use.
 SUBNETS = {f"{REGION}a": f"{_PREFIX}.16.0/20", f"{REGION}b": f"{_PREFIX}.32.0/20"}
 
 #: Every Docker object that we make carries this label with the state folder as its value: `down` removes just these.
 LABEL = "devcontainer-cloud-sandbox"
 NETWORK = f"devcontainer-cloud-{_PREFIX.replace('.', '-')}"
+#: The images carry this one instead, since sandboxes share them.
+IMAGE_LABEL = "devcontainer-cloud-sandbox-image"
