@@ -1,4 +1,4 @@
-"""What apt is told inside our root file systems: this machine's own Debian sources, keys and settings, where it has some."""
+"""What apt is told inside our root file systems: this machine's own Debian sources, keys and settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _DEFAULT = [
 ]
 #: How to reach a mirror and what to believe of it. Never a hook, nor what only concerns the machine itself.
 _SETTINGS = re.compile(
-    r"^Acquire::(?:Check-Valid-Until|Check-Date|Max-FutureTime|Retries|ForceIPv[46]|(?:http|https)(?:::[\w.-]+)+) \".+\";$"
+    r"^Acquire::(?:Check-Valid-Until|Check-Date|Max-FutureTime|Retries|ForceIPv[46]|https?(?:::[\w.-]+)+)"
+    r' ".+";$'
 )
 #: One-line options that are named otherwise in deb822.
 _NAMES = {"arch": "Architectures", "lang": "Languages", "target": "Targets"}

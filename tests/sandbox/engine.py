@@ -24,7 +24,7 @@ _ENGINE = "The sandbox needs a Docker engine"
 
 
 def client() -> docker.DockerClient:
-    """The engine, by the environment's DOCKER_HOST or on its usual socket. Raises SandboxError if it does not answer."""
+    """The engine, by the environment's DOCKER_HOST or on its usual socket. Raises SandboxError if none answers."""
     try:
         engine = docker.from_env(timeout=120)
         engine.ping()

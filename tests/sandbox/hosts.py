@@ -24,10 +24,10 @@ from tests.sandbox.host import Host, HostError
 
 #: What systemd, an inner Docker engine and an administrator need; never --privileged. Neither SYS_TIME nor SYS_MODULE:
 #: clock and kernel are the outer machine's.
-CAPABILITIES = (
-    "SYS_ADMIN NET_ADMIN SYS_PTRACE SYS_BOOT SYS_NICE MAC_ADMIN SYSLOG IPC_LOCK DAC_READ_SEARCH LINUX_IMMUTABLE "
-    "NET_BROADCAST BLOCK_SUSPEND LEASE AUDIT_CONTROL AUDIT_READ"
-).split()
+CAPABILITIES = [
+    *("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "SYS_BOOT", "SYS_NICE", "MAC_ADMIN", "SYSLOG", "IPC_LOCK"),
+    *("DAC_READ_SEARCH", "LINUX_IMMUTABLE", "NET_BROADCAST", "BLOCK_SUSPEND", "LEASE", "AUDIT_CONTROL", "AUDIT_READ"),
+]
 INSTANCE = f"{settings.LABEL}-instance"
 #: address -> what the metadata service tells the instance that has it; its container sees this folder.
 TABLE = settings.STATE / "metadata" / "instances.json"
@@ -85,6 +85,7 @@ class Hosts:
         """See HostDriver."""
         row = {**dataclasses.asdict(dataclasses.replace(host, user_data=b"", tags={})), "tags": dict(host.tags)}
         del row["user_data"]  # it holds the host's private key; nobody reads it from there
+        row["account"] = settings.ACCOUNT
         row["hostname"] = seed.hostname(host.private_ip)
         self._change(lambda table: {**table, host.private_ip: row})
 

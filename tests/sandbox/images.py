@@ -24,12 +24,16 @@ _FOLDER = Path(__file__).parent / "rootfs"
 _REPOSITORY = "devcontainer-cloud-sandbox"
 #: Family -> suite. Each is made when it is first asked for.
 FAMILIES = {"debian-12": "bookworm", "debian-13": "trixie"}
+_HOST = (
+    *("systemd", "systemd-sysv", "dbus", "openssh-server", "cloud-init", "python3", "python3-apt", "sudo"),
+    *("iproute2", "iptables", "netbase", "ca-certificates", "curl", "git", "procps"),
+)
 _SECONDS = 1200
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """``hooks``: shell lines run outside of the root file system, which is "$1"; ``overlay``: path below / -> content."""
+    """``hooks``: shell lines run outside of the root file system, which is "$1". ``overlay``: path -> content."""
 
     name: str
     suite: str
@@ -45,10 +49,7 @@ def host(family: str) -> Recipe:
     return Recipe(
         f"host-{family}",
         FAMILIES[family],
-        tuple(
-            "systemd systemd-sysv dbus openssh-server python3 python3-apt sudo iproute2 ca-certificates procps "
-            "cloud-init curl git iptables netbase".split()
-        ),
+        _HOST,
         (
             # A host's keys come with its user data; an image that has some would answer with them first.
             'rm -f "$1"/etc/ssh/ssh_host_*',
@@ -63,7 +64,7 @@ def host(family: str) -> Recipe:
 
 def services() -> Recipe:
     """What the container of registry, git server and metadata service runs."""
-    return Recipe("services", "bookworm", ("python3-minimal", "git", "docker-registry", "iproute2", "netbase"))
+    return Recipe("services", "bookworm", ("python3", "git", "docker-registry", "iproute2", "netbase"))
 
 
 def base() -> Recipe:

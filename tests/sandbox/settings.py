@@ -23,10 +23,10 @@ CIDR = f"{_PREFIX}.0.0/16"
 GATEWAY = f"{_PREFIX}.0.1"
 #: Registry, git server and instance metadata, on the bridge of the hosts.
 SERVICES_ADDRESS = f"{_PREFIX}.0.10"
-#: By these names hosts know them; the machine itself uses the address.
+#: Hosts know them by these names too; the machine itself and containers in a host only by the address.
 NAMES = ("registry.sandbox", "git.sandbox", "files.sandbox")
 REGISTRY = "registry.sandbox:5000"
-GIT = "git://git.sandbox"
+GIT = f"git://{SERVICES_ADDRESS}"
 FILES = f"http://{SERVICES_ADDRESS}:8000"
 #: Zone -> subnet, in the order that the examples use.
 SUBNETS = {f"{REGION}a": f"{_PREFIX}.16.0/20", f"{REGION}b": f"{_PREFIX}.32.0/20"}
