@@ -1,0 +1,67 @@
+"""The API as one object: start, seed, stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import typing as t
+from pathlib import Path
+
+# Only our own images exist; moto's would cost a second at every start.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+
+from moto.core.base_backend import BackendDict
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from tests.sandbox import settings
+from tests.sandbox.api.front import Front
+from tests.sandbox.api.seed import seed
+from tests.sandbox.api.world import Delays, World
+from tests.sandbox.host import HostDriver
+
+
+class _Quiet(MotoRequestHandler):
+    """No line per request, and no name for the server that moto could take for a service."""
+
+    def log(self, type: str, message: str, *args: t.Any) -> None:
+        logging.getLogger("sandbox").debug(message, *args)
+
+
+class Api:
+    """EC2, SSM and IAM of one account on loopback. ``port`` 0 takes a free one; ``state`` None keeps nothing."""
+
+    def __init__(
+        self,
+        driver: HostDriver | None = None,
+        state: Path | None = None,
+        port: int = 0,
+        delays: Delays = Delays(),  # noqa: B008 (frozen)
+    ) -> None:
+        self.world = World(delays)
+        self.front = Front(DomainDispatcherApplication(create_backend_app), self.world)
+        self._server = make_server("127.0.0.1", port, self.front, threaded=True, request_handler=_Quiet)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="sandbox-api", daemon=True)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def seed(self, region: str = settings.REGION) -> dict[str, t.Any]:
+        """Make what an account has before anybody comes; what is there already stays."""
+        with self.world.lock:
+            return seed(region)
+
+    def reset(self) -> None:
+        """An empty account without faults and counts: for tests."""
+        with self.world.lock:
+            BackendDict.reset()
+            self.front.forget()
