@@ -53,7 +53,8 @@ class Call:
 
 
 #: The call that this thread is carrying out: moto's backends see only a part of its parameters.
-CURRENT: contextvars.ContextVar[Call] = contextvars.ContextVar("call", default=Call("", "", "", {}))
+NOBODY = Call("", "", "", {})
+CURRENT: contextvars.ContextVar[Call] = contextvars.ContextVar("call", default=NOBODY)
 
 
 def error(call: Call, code: str, message: str, status: int | None = None) -> tuple[int, str, bytes]:

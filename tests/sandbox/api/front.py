@@ -89,7 +89,7 @@ class Front:
         answer: list[t.Any] = []
 
         def collect(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> t.Any:
-            answer[:] = [int(status.split()[0]), dict((k.lower(), v) for k, v in headers).get("content-type", "")]
+            answer[:] = [int(status.split()[0]), {k.lower(): v for k, v in headers}.get("content-type", "")]
 
         with self._world.lock:
             self._world.advance()

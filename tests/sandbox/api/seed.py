@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import typing as t
 
-from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.ec2_catalog import FAMILIES
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.amis import Ami
 from moto.iam.models import iam_backends
@@ -16,6 +15,18 @@ from tests.sandbox import settings
 
 PROFILE = "devcontainer-workspace"
 ARCHITECTURES = ("x86_64", "arm64")
+#: Family -> the parameter's name as its publisher documents it, and the publisher's words for the two architectures.
+#: Written out and not taken from the collection, which is to be tested by it.
+FAMILIES = {
+    "al2023": ("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{}", "x86_64", "arm64"),
+    "debian-12": ("/aws/service/debian/release/12/latest/{}", "amd64", "arm64"),
+    "debian-13": ("/aws/service/debian/release/13/latest/{}", "amd64", "arm64"),
+    "ubuntu-24.04": (
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/{}/hvm/ebs-gp3/ami-id",
+        "amd64",
+        "arm64",
+    ),
+}
 _ROOT_DEVICE = {"ubuntu-24.04": "/dev/sda1"}
 
 

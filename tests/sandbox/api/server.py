@@ -16,10 +16,16 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from tests.sandbox import settings
+from tests.sandbox.api import strict
 from tests.sandbox.api.front import Front
+from tests.sandbox.api.hosts import Hosts
+from tests.sandbox.api.keep import Store
 from tests.sandbox.api.seed import seed
 from tests.sandbox.api.world import Delays, World
 from tests.sandbox.host import HostDriver
+
+#: Seconds between two looks for hosts that powered themselves off.
+POLL = 1.0
 
 
 class _Quiet(MotoRequestHandler):
@@ -39,29 +45,49 @@ class Api:
         port: int = 0,
         delays: Delays = Delays(),  # noqa: B008 (frozen)
     ) -> None:
-        self.world = World(delays)
+        hosts = Hosts(driver) if driver else None
+        self.world = World(delays, hosts, Store(state) if state else None)
+        strict.install(self.world)
+        self.world.restore()
         self.front = Front(DomainDispatcherApplication(create_backend_app), self.world)
         self._server = make_server("127.0.0.1", port, self.front, threaded=True, request_handler=_Quiet)
         self._thread = threading.Thread(target=self._server.serve_forever, name="sandbox-api", daemon=True)
+        self._stopping = threading.Event()
+        self._poller = threading.Thread(target=self._poll, name="sandbox-poller", daemon=True)
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self) -> None:
+        """Answer calls, go on with what a killed process left half done, and look after the hosts."""
+        with self.world.lock:
+            self.world.commit()
         self._thread.start()
+        self._poller.start()
+
+    def _poll(self) -> None:
+        while not self._stopping.wait(POLL):
+            self.world.powered_off()
 
     def stop(self) -> None:
+        """Answer no more calls; the hosts stay as they are."""
+        self._stopping.set()
         self._server.shutdown()
         self._server.server_close()
 
     def seed(self, region: str = settings.REGION) -> dict[str, t.Any]:
         """Make what an account has before anybody comes; what is there already stays."""
         with self.world.lock:
-            return seed(region)
+            facts = seed(region)
+            self.world.changed()
+            self.world.commit()
+            return facts
 
     def reset(self) -> None:
-        """An empty account without faults and counts: for tests."""
+        """An empty account without faults and counts, and this API as the process's own: for tests."""
         with self.world.lock:
+            strict.install(self.world)
+            self.world.clear()
             BackendDict.reset()
             self.front.forget()
