@@ -45,6 +45,7 @@ class Api:
         port: int = 0,
         delays: Delays = Delays(),  # noqa: B008 (frozen)
     ) -> None:
+        self.driver = driver
         hosts = Hosts(driver) if driver else None
         self.world = World(delays, hosts, Store(state) if state else None)
         strict.install(self.world)
