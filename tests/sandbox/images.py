@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 import typing as t
 from pathlib import Path
 
@@ -29,6 +30,7 @@ _HOST = (
     *("iproute2", "iptables", "netbase", "ca-certificates", "curl", "git", "procps"),
 )
 _SECONDS = 1200
+_MONTH = 30 * 86400
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,15 +110,18 @@ def _tarball(recipe: Recipe, chosen: apt.Apt) -> Path:
     with (settings.CACHE / f"{recipe.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another sandbox may be at it; the kernel drops the lock of one that died
         if not made.exists():
-            for old in settings.CACHE.glob(f"{recipe.name}-*.tar*"):
-                old.unlink()
+            # What a killed run left half-made, and what no checkout has used for a month.
+            for old in settings.CACHE.glob(f"{recipe.name}-*"):
+                if old.suffix == ".half" or old.stat().st_mtime < time.time() - _MONTH:
+                    old.unlink()
             with step(f"Making the root file system {recipe.name} (a minute or so, once)"):
                 _mmdebstrap(recipe, chosen, made)
+        os.utime(made)
     return made
 
 
 def _mmdebstrap(recipe: Recipe, chosen: apt.Apt, made: Path) -> None:
-    half = made.with_suffix(".tar.half")
+    half = made.with_suffix(f".{os.getpid()}.half")  # a run that was killed may have left its mmdebstrap at work
     with tempfile.TemporaryDirectory() as folder:
         sources = Path(folder, "debian.sources")
         sources.write_text(chosen.sources)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STATE = Path(os.environ.get("DEVCONTAINER_SANDBOX_STATE", ROOT / ".sandbox"))
+STATE = Path(os.environ.get("DEVCONTAINER_SANDBOX_STATE") or ROOT / ".sandbox").absolute()
 #: What a started sandbox says of itself, as JSON: endpoint, region, vpc_id, subnet_ids, security_group_id,
 #: instance_profile, image_ids (family -> AMI), registry, git, files, cli_url, cli_sha256, ssh_private_key, pid.
 FACTS = STATE / "sandbox.json"
