@@ -1,0 +1,7 @@
+#!/bin/sh
+set -eu
+cat > /usr/local/bin/hello <<EOF
+#!/bin/sh
+echo "$GREETING"
+EOF
+chmod 755 /usr/local/bin/hello
