@@ -77,7 +77,7 @@ def call(
         environment["DOCKER_BUILDKIT"] = "0"
     if command == "up":
         # Nobody attaches here; and what a tool runs then may never end.
-        argv.append("--skip-post-attach")
+        argv += ["--skip-post-attach", "--include-merged-configuration"]
         if remove_existing:
             argv.append("--remove-existing-container")
     return Call(argv, environment)

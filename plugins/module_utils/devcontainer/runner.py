@@ -240,6 +240,7 @@ class _Run:
             inputs={**self.inputs(), **now},
             remote_user=str(found.get("remoteUser") or "root"),
             remote_workspace_folder=str(found.get("remoteWorkspaceFolder") or "/"),
+            remote_env=dict((found.get("mergedConfiguration") or {}).get("remoteEnv") or {}),
             compose_project=str(found.get("composeProjectName") or ""),
             up=again.argv,
             environment=again.environment,

@@ -34,6 +34,7 @@ class Record:
     inputs: Inputs = dataclasses.field(default_factory=dict)
     remote_user: str = ""
     remote_workspace_folder: str = ""
+    remote_env: dict[str, t.Optional[str]] = dataclasses.field(default_factory=dict)  # for the door; may hold secrets
     compose_project: str = ""
     image: str = ""  # of the last build
     image_inputs: Inputs = dataclasses.field(default_factory=dict)

@@ -87,7 +87,8 @@ def devcontainer():
         if fail == hook:
             error = {"outcome": "error", "message": f"{hook}Command failed", "description": f"The {hook} failed."}
             end(1, json.dumps(error), f"\x1b[31mtoken={os.environ.get('TOKEN')}\x1b[0m\nmake: no rule")
-    user = {"remoteUser": "vscode", "remoteWorkspaceFolder": "/workspaces/x"}
+    merged = {"mergedConfiguration": {"remoteEnv": {"APP": "x"}}} if "--include-merged-configuration" in args else {}
+    user = {"remoteUser": "vscode", "remoteWorkspaceFolder": "/workspaces/x", **merged}
     end(out=json.dumps({"outcome": "success", "containerId": container["id"], **user}))
 
 

@@ -21,7 +21,7 @@ NEVER = ["--buildkit", "never"]
 def test_flags_by_engine(version, buildx, flags, buildkit):
     made = cli.call("dc", "up", "/w", "/w/d.json", cli.engine_of(version, buildx), "/t")
     start = ["dc", "up", "--workspace-folder", "/w", "--config", "/w/d.json", "--no-lockfile"]
-    assert made.argv == [*start, *flags, "--skip-post-attach"]
+    assert made.argv == [*start, *flags, "--skip-post-attach", "--include-merged-configuration"]
     assert made.environment == {"TMPDIR": "/t", **({"DOCKER_BUILDKIT": buildkit} if buildkit else {})}
     built = cli.call("dc", "build", "/w", "/w/d.json", cli.engine_of(version, buildx), "/t", locked=True)
     assert built.argv == ["dc", "build", *start[2:-1], "--frozen-lockfile", *flags]

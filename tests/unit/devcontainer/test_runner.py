@@ -235,6 +235,7 @@ def test_the_record_brings_it_up_at_boot_with_the_same_flags(host):
     host.run()
     _, record = host.record()
     (called,) = host.ups()
+    assert record["remote_env"] == {"APP": "x"}
     assert record["up"] == [str(host.root / "bin/devcontainer"), *called]
     assert record["environment"] == host.world["environment"] and record["environment"]["DOCKER_BUILDKIT"] == "1"
 
