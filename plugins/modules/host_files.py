@@ -112,13 +112,14 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    changed, diff = [], []
     for item in module.params["files"]:
-        path = Path(item["path"])
-        if not path.is_absolute() or not re.fullmatch(r"[0-7]{3,4}", item["mode"]):
+        if not Path(item["path"]).is_absolute() or not re.fullmatch(r"[0-7]{3,4}", item["mode"]):
             module.fail_json(
                 msg=f"files: {item['path']} with mode {item['mode']}: give an absolute path and octal digits"
             )
+    changed, diff = [], []
+    for item in module.params["files"]:
+        path = Path(item["path"])
         wanted = (item["content"], (int(item["mode"], 8), os.geteuid(), os.getegid()))
         try:
             before = current(path)

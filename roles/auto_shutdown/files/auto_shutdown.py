@@ -24,8 +24,7 @@ from shutdown_decision import UNKNOWN, Config, Decision, Lease, Signal, State, c
 
 CONFIG = Path("/etc/devcontainer-cloud/auto_shutdown.json")
 #: In memory: a full disk must not keep the agent from counting, and a boot begins anew.
-RUN = Path("/run/devcontainer-cloud")
-STATE = RUN / "auto_shutdown.json"
+STATE = Path("/run/devcontainer-cloud/auto_shutdown.json")
 
 
 class Settings(t.NamedTuple):
@@ -36,7 +35,7 @@ class Settings(t.NamedTuple):
     metadata_url: str
 
 
-def read_settings(path: Path = CONFIG) -> Settings:
+def read_settings(path: Path) -> Settings:
     """Raises OSError, ValueError, KeyError or TypeError: without limits to go by there is nothing to decide."""
     raw = json.loads(path.read_text())
     limit = raw["idle_limit"]
@@ -45,7 +44,7 @@ def read_settings(path: Path = CONFIG) -> Settings:
     return Settings(config, float(raw["cpu_percent"]), str(raw["metadata_url"]))
 
 
-def read_memory(path: Path = STATE) -> tuple[State | None, dict[str, t.Any], Lease]:
+def read_memory(path: Path) -> tuple[State | None, dict[str, t.Any], Lease]:
     """What the last tick left. None or empty for what is not there, or was torn."""
     try:
         raw = json.loads(path.read_text())
@@ -54,8 +53,9 @@ def read_memory(path: Path = STATE) -> tuple[State | None, dict[str, t.Any], Lea
         return None, {}, Lease()
 
 
-def write_memory(state: State, memory: t.Mapping[str, t.Any], lease: Lease, path: Path = STATE) -> None:
+def write_memory(state: State, memory: t.Mapping[str, t.Any], lease: Lease, path: Path) -> None:
     """At once or not at all. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".new")
     partial.write_text(
         json.dumps({"state": dataclasses.asdict(state), "memory": memory, "lease": dataclasses.asdict(lease)})
@@ -97,27 +97,29 @@ def this_minute(now: float) -> float:
     return now - now % 60 if now % 60 < 10 else now
 
 
-def holds(now: float) -> list[Signal]:
+def holds(now: float, folder: Path, root: Path) -> list[Signal]:
     """The keep-awake files; their folder is made where it is missing."""
-    folder = shutdown_keep.FOLDER
     try:
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o1777)
-        return shutdown_keep.signals(now, folder)
+        return shutdown_keep.signals(now, folder, root)
     except OSError as error:
         return [Signal(UNKNOWN, f"keep-awake files cannot be read ({error})", 0.0)]
 
 
-def tick() -> int:
-    """One minute's work. Returns the exit code."""
-    now = this_minute(time.time())
-    root = Path("/")
-    settings = read_settings()
-    before, memory, lease = read_memory()
+def tick(now: float, root: Path = Path("/")) -> int:
+    """One minute's work. Returns the exit code. Raises what read_settings() does."""
+    config, state_file, folder, log = (
+        root / path.relative_to("/") for path in (CONFIG, STATE, shutdown_keep.FOLDER, shutdown_status.LOG)
+    )
+    settings = read_settings(config)
+    before, memory, lease = read_memory(state_file)
     boot, boot_time = shutdown_proc.boot(root, now)
     state = carry_on(before, boot, boot_time, now)
-    signals = shutdown_signals.read_all(now, memory, settings.cpu_percent, memory.get("walled_at"))
-    signals += holds(now)
+    if before is None or before.boot != boot:
+        lease = Lease()
+    signals = shutdown_signals.read_all(now, memory, settings.cpu_percent, memory.get("walled_at"), root)
+    signals += holds(now, folder, root)
     tags = shutdown_lease.read_tags(settings.metadata_url)
     if tags is not None:
         lease = shutdown_lease.lease_of(tags)
@@ -128,8 +130,8 @@ def tick() -> int:
     errors = []
     # Before a poweroff, which leaves no time for it afterwards.
     for write in (
-        lambda: write_memory(decision.state, memory, lease),
-        lambda: shutdown_status.append(line),
+        lambda: write_memory(decision.state, memory, lease, state_file),
+        lambda: shutdown_status.append(line, log),
     ):
         try:
             write()
@@ -139,7 +141,7 @@ def tick() -> int:
     if failed:
         errors.append(failed)
         try:
-            shutdown_status.append({**line, "error": failed})
+            shutdown_status.append({**line, "error": failed}, log)
         except OSError as error:
             errors.append(str(error))
     for error in errors:
@@ -148,7 +150,7 @@ def tick() -> int:
 
 
 COMMANDS: dict[str, t.Callable[[], int]] = {
-    "tick": tick,
+    "tick": lambda: tick(this_minute(time.time())),
     "keep": lambda: shutdown_keep.main(sys.argv[2:]),
     "status": lambda: shutdown_status.main(sys.argv[2:]),
 }

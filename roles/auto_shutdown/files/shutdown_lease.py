@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import urllib.error
+import http.client
 import urllib.request
 
 from shutdown_decision import Lease, parse_time, plain
@@ -29,7 +29,7 @@ def read_tags(url: str) -> dict[str, str] | None:
         wanted = [f"devcontainer:{key}" for key in ("lease-until", "keep")]
         there = _get(f"{url}{TAGS}/", headers).split()
         return {name.partition(":")[2]: _get(f"{url}{TAGS}/{name}", headers) for name in wanted if name in there}
-    except (OSError, ValueError):  # URLError and HTTPError are OSErrors; http.client's are ValueErrors or OSErrors
+    except (OSError, ValueError, http.client.HTTPException):  # URLError and HTTPError are OSErrors
         return None
 
 

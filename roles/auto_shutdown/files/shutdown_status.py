@@ -11,6 +11,7 @@ import time
 import typing as t
 from pathlib import Path
 
+import shutdown_proc
 from shutdown_decision import Config, Decision, Signal, clock, parse_time, plain, span
 
 LOG = Path("/var/log/devcontainer-cloud/auto-shutdown.jsonl")
@@ -19,6 +20,9 @@ LARGEST_LOG = 4 * 1024 * 1024
 #: The agent runs each minute; two may fail.
 STALE = 180
 _CAUSES = {"idle": "its idle limit", "lease": "the end of its lease", "lifetime": "its longest lifetime"}
+
+
+Line = t.Mapping[str, t.Any]
 
 
 def line_of(now: float, decision: Decision, signals: t.Sequence[Signal], config: Config, boot: str) -> dict[str, t.Any]:
@@ -62,57 +66,63 @@ def lines(log: Path = LOG) -> t.Iterator[dict[str, t.Any]]:
                     continue
 
 
-def sentences(newest: t.Mapping[str, t.Any], stopped: t.Mapping[str, t.Any] | None, now: float) -> list[str]:
-    """What devcontainer-idle-status says."""
+def sentences(newest: Line | None, stopped: Line | None, now: float) -> list[str]:
+    """What devcontainer-idle-status says: of the newest decision since the boot, and of the last stop before it."""
+    found = (
+        _present(newest, now) if newest else ["There is no decision since the boot yet; the agent makes one a minute."]
+    )
+    if stopped:
+        found.append(f"It last stopped itself at {stopped['time']}: {stopped['reason']}.")
+    return found
+
+
+def _present(newest: Line, now: float) -> list[str]:
     found = []
     late = now - _moment(newest["time"])
     if late > STALE:
         found.append(f"The agent last ran {span(late)} ago: is cron running? What follows is as old.")
     if newest["action"] == "poweroff":
-        found.append(f"This workspace is powering itself off: {newest['reason']}.")
-    elif newest["action"] == "warn" or newest["reason"].startswith("warned: "):
+        return [*found, f"This workspace is powering itself off: {newest['reason']}."]
+    if newest["action"] == "warn" or newest["reason"].startswith("warned: "):
         found.append(f"This workspace powers itself off soon: {newest['reason'].replace('warned: ', '', 1)}.")
     else:
         found.append("This workspace is up:")
         found += [f"- {reason}" for reason in newest["reasons"]]
-    if newest["stops_at"]:
-        left = _moment(newest["stops_at"]) - now
-        when = newest["stops_at"] + (f" (in {span(left)})" if left > 0 else "")
-        latest = "at the latest " if newest["action"] in ("hold", "cancel") and newest["stops_for"] != "idle" else ""
-        found.append(f"It stops {latest}at {when}, by {_CAUSES.get(newest['stops_for'], 'its limits')}.")
-    else:
-        found.append("No limit will stop it while this lasts.")
-    if stopped:
-        found.append(f"It last stopped itself at {stopped['time']}: {stopped['reason']}.")
-    return found
+    if not newest["stops_at"]:
+        return [*found, "No limit stops it while this lasts."]
+    left = _moment(newest["stops_at"]) - now
+    when = newest["stops_at"] + (f" (in {span(left)})" if left > 0 else "")
+    latest = "at the latest " if newest["action"] in ("hold", "cancel") and newest["stops_for"] != "idle" else ""
+    return [*found, f"It stops {latest}at {when}, by {_CAUSES.get(newest['stops_for'], 'its limits')}."]
 
 
 def _moment(text: str) -> float:
     return parse_time(text) or 0.0
 
 
-def main(argv: t.Sequence[str] | None = None, log: Path = LOG) -> int:
-    """The command. Returns its exit code: 1 where the agent does not run."""
+def main(argv: t.Sequence[str] | None = None, log: Path = LOG, root: Path = Path("/")) -> int:
+    """The command. Returns its exit code: 1 where the agent has not run of late."""
     parser = argparse.ArgumentParser(
         prog="devcontainer-idle-status",
         description=f"Why this workspace is up, when it will stop, and why it last stopped. The whole log: {log}",
     )
-    parser.add_argument("--json", action="store_true", help="the newest decision as JSON")
+    parser.add_argument("--json", action="store_true", help="the newest decision and the last stop as JSON")
     options = parser.parse_args(argv)
+    now = time.time()
     try:
-        every = lines(log)
-        newest = next(every, None)
-        stopped = None
-        if newest is not None and not options.json:
-            stopped = next(
-                (line for line in every if line["action"] == "poweroff" and line["boot"] != newest["boot"]), None
-            )
+        boot, booted = shutdown_proc.boot(root, now)
+        newest = stopped = None
+        for line in lines(log):
+            if line["boot"] == boot:
+                newest = newest or line
+            elif line["action"] == "poweroff":
+                stopped = line
+                break
     except OSError as error:
         print(f"devcontainer-idle-status: the log cannot be read: {error}", file=sys.stderr)
         return 1
-    if newest is None:
-        print("devcontainer-idle-status: there is no decision yet; the agent makes one each minute", file=sys.stderr)
-        return 1
-    now = time.time()
-    print(json.dumps(newest, indent=2) if options.json else "\n".join(sentences(newest, stopped, now)))
-    return 1 if now - _moment(newest["time"]) > STALE else 0
+    if options.json:
+        print(json.dumps({"decision": newest, "last_stop": stopped}, indent=2))
+    else:
+        print("\n".join(sentences(newest, stopped, now)))
+    return 1 if now - (_moment(newest["time"]) if newest else booted) > STALE else 0

@@ -1,0 +1,80 @@
+"""host_files, run as Ansible runs it: as a program that reads its arguments and prints one JSON answer."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.devcontainer.cloud.plugins.modules import host_files
+
+
+def call(files, capsys, **arguments):
+    with patch_module_args({"files": files, **arguments}), pytest.raises(SystemExit):
+        host_files.main()
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture(autouse=True)
+def own_umask():
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def test_written_once(tmp_path, capsys):
+    path = tmp_path / "a/b/agent"
+    files = [{"path": str(path), "content": "ä\n", "mode": "0755"}]
+    answer = call(files, capsys, _ansible_diff=True)
+    assert (answer["changed"], answer["files"]) == (True, [str(path)])
+    assert (answer["diff"][0]["before"], answer["diff"][0]["after"]) == ("", "ä\n")
+    assert path.read_text(encoding="utf-8") == "ä\n"
+    assert [item.stat().st_mode & 0o777 for item in (path, path.parent)] == [0o755, 0o755]
+    again = call(files, capsys)
+    assert (again["changed"], again["files"]) == (False, [])
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("what", ["text", "mode", "link"])
+def test_what_differs_is_put_right(tmp_path, capsys, what):
+    path, other = tmp_path / "file", tmp_path / "other"
+    other.write_text("other")
+    files = [{"path": str(path), "content": "text"}]
+    call(files, capsys)
+    if what == "text":
+        path.write_text("changed")
+    elif what == "mode":
+        path.chmod(0o666)
+    else:
+        path.unlink()
+        path.symlink_to(other)
+    assert call(files, capsys)["changed"] is True
+    assert (path.read_text(), path.stat().st_mode & 0o777, path.is_symlink()) == ("text", 0o644, False)
+    assert other.read_text() == "other"
+
+
+def test_check_mode_writes_nothing(tmp_path, capsys):
+    answer = call([{"path": str(tmp_path / "a/file"), "content": "x"}], capsys, _ansible_check_mode=True)
+    assert answer["changed"] is True
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ({"path": "relative", "content": ""}, "give an absolute path and octal digits"),
+        ({"path": "/x", "content": "", "mode": "u=rw"}, "give an absolute path and octal digits"),
+        ({"path": "/proc/self", "content": ""}, "cannot be written"),
+    ],
+)
+def test_refused(capsys, item, message):
+    answer = call([item], capsys)
+    assert answer["failed"] is True
+    assert message in answer["msg"]
+
+
+def test_all_are_checked_before_one_is_written(tmp_path, capsys):
+    files = [{"path": str(tmp_path / "one"), "content": "x"}, {"path": "relative", "content": ""}]
+    assert call(files, capsys)["failed"] is True
+    assert list(tmp_path.iterdir()) == []
