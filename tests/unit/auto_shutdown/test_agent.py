@@ -148,7 +148,7 @@ def test_status_says_why_it_is_up(host, commands, capsys, monkeypatch):
     [
         (
             2,
-            "no sign of work for 1m; the idle limit is 3m\nIt stops at 1970-01-12T13:51:00Z (in 3m), by its idle limit.",
+            "the idle limit is 3m\nIt stops at 1970-01-12T13:51:00Z (in 3m), by its idle limit.",
         ),
         (4, "This workspace powers itself off soon: no sign of work for 3m, and the idle limit is 3m.\n"),
         (5, "This workspace powers itself off soon: no sign of work for 4m, and the idle limit is 3m.\n"),
