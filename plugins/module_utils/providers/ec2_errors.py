@@ -19,6 +19,7 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
 
 try:
     from botocore import exceptions as boto
+    from botocore.parsers import ResponseParserError
 except ImportError:  # AnsibleAWSModule says so in a sentence
     boto = None
 
@@ -77,6 +78,10 @@ def saying(what: str, changes: bool = False) -> t.Iterator[None]:
         raise Unreachable(
             f"{what}: the service cannot be reached ({error}); check the region, endpoint_url, proxy and network"
         ) from error
+    except ResponseParserError as error:
+        # Something else answered, such as a proxy's page. Its text may be long and is no sentence.
+        kind = Lost if changes else Unreachable
+        raise kind(f"{what}: the answer is not the service's; check endpoint_url, proxy and network") from error
     except boto.BotoCoreError as error:
         raise CloudError(f"{what}: {error}") from error
 
