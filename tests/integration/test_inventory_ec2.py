@@ -290,7 +290,7 @@ def test_accounts_side_by_side(cloud, ansible):
     # one that cannot be entered leaves the other
     cloud.fault("AssumeRole", code="AccessDenied", times=9)
     done = ansible.inventory_run(source(accounts=[{"name": "own"}, {"role_arn": role}]), "--graph", "workspaces")
-    assert done.stdout.split() == ["@workspaces:", "|--api-ada"]
+    assert done.stdout.split() == ["@workspaces:", "|--api-ada"], done.stderr
     assert f"account 210987654321, every region: assume the role {role}" in " ".join(done.stderr.split())
 
 
