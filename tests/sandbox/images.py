@@ -42,6 +42,7 @@ class Recipe:
     packages: tuple[str, ...]
     hooks: tuple[str, ...] = ()
     overlay: t.Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+    package_lists: bool = False  #: kept, as a cloud's images have them
 
 
 def host(family: str) -> Recipe:
@@ -61,6 +62,7 @@ def host(family: str) -> Recipe:
             'chroot "$1" systemctl mask apt-daily.timer apt-daily-upgrade.timer',
         ),
         _overlay("host"),
+        package_lists=True,
     )
 
 
@@ -139,6 +141,7 @@ def _mmdebstrap(recipe: Recipe, chosen: apt.Apt, made: Path) -> None:
             "--format=tar",
             f"--include={','.join(recipe.packages)}",
             *(f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info")),
+            *(["--skip=cleanup/apt/lists"] if recipe.package_lists else []),
             *([f"--aptopt={configuration}"] if chosen.settings else []),
             f"--customize-hook=tar-in {overlay} /",
             *(f'--customize-hook=mkdir -p "$1{Path(key).parent}"' for key in chosen.keys),
