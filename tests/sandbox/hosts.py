@@ -45,15 +45,15 @@ class Hosts:
 
     def start(self, host: Host) -> None:
         """See HostDriver."""
+        recipe = images.host(host.family)
         try:
             self.describe(host)
-            name = _name(host.instance_id)
             container = self._find(host.instance_id)
             if container is not None and container.status == "created":  # somebody was killed before its first start
                 container.remove(force=True, v=True)
                 container = None
             if container is None:
-                container = self._create(host, name)
+                container = self._create(host, recipe)
             if container.status != "running":
                 container.start()
             self._wait(container, host.instance_id)
@@ -95,13 +95,13 @@ class Hosts:
         except docker.errors.NotFound:
             return None
 
-    def _create(self, host: Host, name: str) -> t.Any:
+    def _create(self, host: Host, recipe: images.Recipe) -> t.Any:
         volume = network.labels()
         container = self._engine.containers.create(
-            images.image(self._engine, images.host(host.family)),
+            images.image(self._engine, recipe),
             # systemd of Debian 13 wants to be told twice that the machine has cgroup v1 only; others ignore it.
             ["/lib/systemd/systemd", *([] if _unified() else ["SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"])],
-            name=name,
+            name=_name(host.instance_id),
             hostname=seed.hostname(host.private_ip),
             labels=network.labels(**{INSTANCE: host.instance_id}),
             cap_add=CAPABILITIES,
