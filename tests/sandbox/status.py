@@ -39,7 +39,9 @@ def table(rows: t.Sequence[t.Sequence[str]]) -> str:
 
 def _rows(facts: t.Mapping[str, t.Any]) -> list[tuple[str, ...]]:
     filters = {"label": [f"{settings.LABEL}={settings.STATE}", INSTANCE]}
-    hosts = {item["Labels"][INSTANCE]: item["State"] for item in engine.client().api.containers(True, filters=filters)}
+    hosts = {
+        item["Labels"][INSTANCE]: item["State"] for item in engine.client().api.containers(all=True, filters=filters)
+    }
     client = boto3.client(
         "ec2",
         endpoint_url=facts["endpoint"],
