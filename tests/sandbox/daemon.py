@@ -108,6 +108,8 @@ def main() -> None:
     for chosen in (signal.SIGTERM, signal.SIGINT):
         signal.signal(chosen, lambda *_: ended.set())
     try:
+        # Looked at beforehand: the server itself prints advice of its own and exits where the port is taken.
+        socket.create_server(("127.0.0.1", settings.API_PORT)).close()
         api = Api(driver=Hosts(engine.client()), state=settings.STATE / "api", port=settings.API_PORT)
         api.start()
     except SandboxError as error:
