@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import time
@@ -114,12 +115,21 @@ def _start_dockerd() -> None:
 
 def _check_unshare() -> None:
     """Without root, mmdebstrap needs user namespaces with a range of ids."""
-    done = subprocess.run(
-        ["unshare", "--user", "--map-auto", "--map-root-user", "true"], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
+    names = {str(os.getuid()), pwd.getpwuid(os.getuid()).pw_name}
+    ranges = Path("/etc/subuid").read_text().splitlines() if Path("/etc/subuid").exists() else []
+    lacking = [
+        what
+        for what, there in {
+            "the package uidmap": bool(shutil.which("newuidmap")),
+            "a range of your user in /etc/subuid": any(line.split(":")[0] in names for line in ranges),
+            "a kernel that lets users unshare": not subprocess.run(
+                ["unshare", "--user", "true"], capture_output=True, check=False
+            ).returncode,
+        }.items()
+        if not there
+    ]
+    if lacking:
         raise SandboxError(
-            "Without root the sandbox needs user namespaces for mmdebstrap, and they do not work here "
-            f"({(done.stderr.strip().splitlines() or ['no word why'])[-1]}); install uidmap and give your user a range "
-            "in /etc/subuid and /etc/subgid, or run this as root"
+            f"Without root the sandbox needs {' and '.join(lacking)}, so that mmdebstrap can unshare; "
+            "see to that, or run this as root"
         )
