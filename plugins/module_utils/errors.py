@@ -49,5 +49,12 @@ class Lost(CloudError):
     """The call may or may not have been carried out. Look again before doing anything else."""
 
 
+class NotYet(CloudError):
+    """What is asked for was asked for before, and the cloud does not show it yet. Nothing was done now: look again.
+
+    The provider says for how long it may last.
+    """
+
+
 class LaunchFailed(CloudError):
     """The machine was accepted and died before it ran; the text holds the service's reason."""

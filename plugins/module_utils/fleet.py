@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
     CloudError,
     Lost,
+    NotYet,
     Throttled,
     Timeout,
     WorkspaceError,
@@ -71,7 +72,14 @@ class _Run:
     def __init__(self, spec: Spec) -> None:
         self.outcome = Outcome(spec)
         self.todo: list[Step] = []
-        self.tries: collections.Counter[str] = collections.Counter()
+        self.tries: collections.Counter[str] = collections.Counter()  #: in a row, by what was tried
+        self.lost = ""  #: the verb of the step recorded last, where its answer was lost
+
+    def record(self, step: Step, lost: bool = False) -> None:
+        """Note a step as applied; one whose answer was lost before is not noted twice."""
+        if step.verb != self.lost:
+            self.outcome.steps.append(step)
+        self.lost = step.verb if lost else ""
 
     @property
     def done(self) -> bool:
@@ -143,6 +151,7 @@ def _look(provider: Provider, runs: t.Sequence[_Run], clock: Clock) -> None:
         for run in runs:
             run.outcome.seconds["observe"] += clock.monotonic() - began
     for run in runs:
+        del run.tries["observe"]
         _decide(run, seen.get(run.outcome.spec.name, ()), provider, clock)
 
 
@@ -166,35 +175,39 @@ def _decide(run: _Run, observed: t.Sequence[Observed], provider: Provider, clock
 
 
 def _apply_all(provider: Provider, runs: t.Sequence[_Run], clock: Clock) -> bool:
-    """Apply every run's steps, workspaces side by side; True if there was anything but waiting to do."""
+    """Apply every run's steps, workspaces side by side; True if any was accepted."""
     work = [run for run in runs if any(step.verb != "wait" for step in run.todo)]
     if not work:
         return False
     with concurrent.futures.ThreadPoolExecutor(min(provider.concurrency, len(work))) as pool:
-        list(pool.map(lambda run: _apply(provider, run, clock), work))
-    return True
+        return any(list(pool.map(lambda run: _apply(provider, run, clock), work)))
 
 
-def _apply(provider: Provider, run: _Run, clock: Clock) -> None:
-    outcome = run.outcome
+def _apply(provider: Provider, run: _Run, clock: Clock) -> bool:
+    outcome, accepted = run.outcome, False
     for step in run.todo:
         if step.verb == "wait":
             continue
         began = clock.monotonic()
         try:
             provider.apply(step, outcome.spec, outcome.after)
+        except NotYet:
+            # The provider bounds it, and the deadline does; there is nothing to count.
+            return accepted
         except (Throttled, Lost) as error:
             # Lost may have been carried out: what the next look shows decides, and `changed` must not be missed.
             if isinstance(error, Lost):
-                outcome.steps.append(step)
+                run.record(step, lost=True)
             _count(run, step.verb, error)
-            return
+            return accepted
         except WorkspaceError as error:
             outcome.error = error
-            return
+            return accepted
         finally:
             outcome.seconds[step.verb] += clock.monotonic() - began
-        outcome.steps.append(step)
+        accepted = True
+        run.record(step)
+        del run.tries[step.verb]
         _count(
             run,
             f"{step.verb} {step.why}",
@@ -202,6 +215,7 @@ def _apply(provider: Provider, run: _Run, clock: Clock) -> None:
                 f"{outcome.spec.name}: {step.verb} ({step.why}) was accepted {MOST_TRIES} times and had no effect"
             ),
         )
+    return accepted
 
 
 def _count(run: _Run, what: str, error: WorkspaceError) -> None:

@@ -30,5 +30,6 @@ class Provider(abc.ABC):
     def apply(self, step: Step, spec: Spec, machine: Observed | None) -> None:
         """Carry out one step and return once the cloud has accepted it; called from several threads at once.
 
-        Raises CloudError; Lost where it is not known whether the step was carried out.
+        Raises CloudError; Lost where it is not known whether the step was carried out, NotYet where an earlier one was
+        and does not show yet.
         """

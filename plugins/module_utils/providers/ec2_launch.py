@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from ansible_collections.devcontainer.cloud.plugins.module_utils import codec, user_data
-from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import CloudError, Lost, NoCapacity, Throttled
+from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import CloudError, NoCapacity, NotYet, Throttled
 from ansible_collections.devcontainer.cloud.plugins.module_utils.lifecycle import Step
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers import ec2_view
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.ec2_catalog import Catalog
@@ -44,7 +44,7 @@ class Launcher:
     def launch(self, spec: Spec, step: Step) -> dict[str, t.Any]:
         """Launch in the first subnet that has capacity; return the instance as the service describes it.
 
-        Raises NoCapacity naming every subnet's refusal, Lost where a machine may exist that does not show yet.
+        Raises NoCapacity naming every subnet's refusal, NotYet where a machine exists that does not show yet.
         """
         image = self._catalog.image(spec.create["image"], spec.settings["instance_type"])
         request = build_request(spec, step, image, user_data.new_host_key())
@@ -97,7 +97,7 @@ class Launcher:
         since = self._refused_since.setdefault(token, self._monotonic())
         if found or self._monotonic() - since > LONGEST_INVISIBLE:
             return None
-        raise Lost(f"{spec.name}: a machine of this name was launched before and does not show yet")
+        raise NotYet(f"{spec.name}: a machine of this name was launched before and does not show yet")
 
 
 def _is(instance: t.Mapping[str, t.Any], spec: Spec) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
+    Lost,
     NoCapacity,
+    NotYet,
     Throttled,
     Timeout,
     Unreachable,
@@ -87,6 +89,58 @@ def test_throttled_looks_are_ridden_out_and_an_unreachable_cloud_is_not():
 
     (outcome,) = go(Gone(Cloud()), [spec("a")])
     assert "no route" in str(outcome.error) and not outcome.changed
+
+
+def test_only_throttled_looks_in_a_row_end_it():
+    class Flaky(Simulated):
+        """Every second look is refused."""
+
+        def observe(self, specs):
+            self.refused = not getattr(self, "refused", False)
+            if self.refused:
+                raise Throttled("slow down")
+            return super().observe(specs)
+
+    (outcome,) = go(Flaky(Cloud(latency=12)), [spec("a")])
+    assert outcome.at_rest, outcome.error
+
+    class Busy(Simulated):
+        def observe(self, specs):
+            raise Throttled("slow down")
+
+    (outcome,) = go(Busy(Cloud()), [spec("a")])
+    assert "slow down" in str(outcome.error)
+
+
+def test_what_does_not_show_yet_is_waited_for_and_asked_for_ever_more_slowly():
+    class Late(Simulated):
+        asked = 0
+
+        def apply(self, step, spec, machine):
+            self.asked += 1
+            if self.asked < 9:
+                raise NotYet("launched before")
+            super().apply(step, spec, machine)
+
+    clock = FakeClock()
+    late = Late(Cloud())
+    (outcome,) = converge(late, [spec("a")], timeout=60, clock=clock)
+    assert outcome.at_rest and [step.verb for step in outcome.steps] == ["create"]
+    assert clock.seconds > 12
+    (outcome,) = converge(Late(Cloud()), [spec("a")], timeout=3, clock=FakeClock())
+    assert isinstance(outcome.error, Timeout) and not outcome.changed
+
+
+def test_a_step_whose_answers_were_lost_is_noted_once():
+    class Lossy(Simulated):
+        def apply(self, step, spec, machine):
+            if step.verb == "create" and self.cloud.made < 1:
+                self.cloud.made += 0.25
+                raise Lost("no answer")
+            super().apply(step, spec, machine)
+
+    (outcome,) = go(Lossy(Cloud()), [spec("a")])
+    assert outcome.at_rest and [step.verb for step in outcome.steps] == ["create"]
 
 
 def test_a_change_that_never_takes_effect_is_named():

@@ -6,11 +6,17 @@ import json
 import re
 
 import pytest
-from ansible_collections.devcontainer.cloud.plugins.module_utils import user_data
-from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput
+from ansible_collections.devcontainer.cloud.plugins.module_utils import codec, user_data
+from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput, NotYet
 from ansible_collections.devcontainer.cloud.plugins.module_utils.lifecycle import Step
-from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.ec2_launch import build_request, client_token
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.ec2_launch import (
+    LONGEST_INVISIBLE,
+    Launcher,
+    build_request,
+    client_token,
+)
 from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import Spec, identity
+from botocore.exceptions import ClientError
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3 ada@laptop"
 HOST_KEY = user_data.HostKey("ssh-ed25519 AAAAhost", "PRIVATE")
@@ -123,3 +129,46 @@ def test_a_private_key_is_refused_without_repeating_it():
     with pytest.raises(InvalidInput) as error:
         user_data.check_public_keys(["-----BEGIN OPENSSH PRIVATE KEY-----\nsecret"])
     assert "private key" in str(error.value) and "secret" not in str(error.value)
+
+
+class Ec2:
+    """Refuses a token for other parameters; its instance shows when it is put into ``shown``."""
+
+    def __init__(self):
+        self.shown = []
+        self.tokens = []
+
+    def run_instances(self, **call):
+        self.tokens.append(call["ClientToken"])
+        if len(set(self.tokens)) > 1:
+            return {"Instances": [instance("i-2")]}
+        error = {"Error": {"Code": "IdempotentParameterMismatch", "Message": "other arguments"}}
+        raise ClientError(error, "RunInstances")
+
+    def describe_instances(self, Filters):
+        return {"Reservations": [{"Instances": self.shown}]}
+
+
+class Catalog:
+    def image(self, image, instance_type):
+        return IMAGE
+
+
+def instance(key, state="running"):
+    tags = [{"Key": k, "Value": v} for k, v in codec.to_aws(identity("demo")).items()]
+    return {"InstanceId": key, "State": {"Name": state}, "Tags": tags}
+
+
+def test_the_machine_of_a_lost_response_is_waited_for_and_then_given_up():
+    now = [0.0]
+    ec2 = Ec2()
+    launcher = Launcher(ec2, Catalog(), lambda: now[0])
+    wanted, step = spec(create={"image": "debian-12", "subnets": ["subnet-1"]}), Step("create", labels=identity("demo"))
+    for now[0] in (0.0, 10.0, LONGEST_INVISIBLE):
+        with pytest.raises(NotYet, match="does not show yet"):
+            launcher.launch(wanted, step)
+    ec2.shown = [instance("i-1")]
+    assert launcher.launch(wanted, step)["InstanceId"] == "i-1" and len(set(ec2.tokens)) == 1
+    ec2.shown = []
+    now[0] = LONGEST_INVISIBLE + 1
+    assert launcher.launch(wanted, step)["InstanceId"] == "i-2" and len(set(ec2.tokens)) == 2
