@@ -13,6 +13,7 @@ import datetime as dt
 import re
 import typing as t
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.devcontainer.cloud.plugins.module_utils import options, result, user_data
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
@@ -42,7 +43,8 @@ EC2_SPEC: options.Options = {
     "hibernation": {"type": "bool", "default": False},
     "spot": {"type": "bool", "default": False},
     "spot_max_price": {"type": "str"},
-    "cloud_config": {"type": "dict", "default": {}, "no_log": True},
+    # Not no_log: Ansible would then blot out its every word and number wherever it stands, in addresses too.
+    "cloud_config": {"type": "dict", "default": {}, "no_log": False},
 }
 _SUBNET = re.compile(r"^subnet-[0-9a-f]{8,17}$")
 _GROUP = re.compile(r"^sg-[0-9a-f]{8,17}$")
@@ -113,8 +115,36 @@ def _check_creatable(given: options.Options) -> None:
     user_data.cloud_config(given["user"], given["ssh_keys"], blank, given["cloud_config"])
 
 
+class _Module(AnsibleModule):  # type: ignore[misc]
+    """A module that does not say what it was given as cloud_config, whichever way it ends."""
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        hide_cloud_config(self.params)
+        super().exit_json(**kwargs)
+        raise AssertionError("exit_json returned")
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        hide_cloud_config(self.params)
+        super().fail_json(msg, **kwargs)
+        raise AssertionError("fail_json returned")
+
+
+def hide_cloud_config(params: options.Options) -> None:
+    """Take cloud_config out of what Ansible repeats of a task's options, in place."""
+    entries = params.get("workspaces")
+    for given in (params, *(entries if isinstance(entries, list) else ())):
+        if isinstance(given, dict) and given.get("cloud_config"):
+            given["cloud_config"] = "NOT_LOGGING_PARAMETER"
+
+
 class Ec2Module(AnsibleAWSModule):  # type: ignore[misc]
     """amazon.aws's module with our clients: standard retries, and room for the steps that run side by side."""
+
+    def __init__(self, **kwargs: t.Any) -> None:
+        # amazon.aws's own seam for another class of module; there is no argument for it.
+        AnsibleAWSModule.default_settings["module_class"] = _Module
+        # no_log here means no line with all options in the system's log.
+        super().__init__(**kwargs, no_log=True)
 
     def provider(self) -> Ec2Provider:
         """The provider over this task's credentials and region. Fails the task where there is no region."""
