@@ -17,14 +17,7 @@ BAD = {
     "duration": ({"name": "a", "lease": "8 hours"}, ["lease", "'8 hours'", "8h"]),
     "name": ({"name": "Ada_1"}, ["name", "'Ada_1'"]),
     "tag": ({"name": "a", "tags": {"Patch Group": "x"}}, ["tags", "'Patch Group'"]),
-    "our tag": ({"name": "a", "tags": {"devcontainer:owner": "x"}}, ["tags", "'devcontainer:owner'"]),
     "entry": ({"workspaces": [{"name": "a"}, {"name": "b", "lease": "soon"}]}, ["lease", "'soon'"]),
-    "unknown": ({"workspaces": [{"name": "a", "instance_typ": "x"}]}, ["workspaces[0]", "instance_typ"]),
-    "twice": ({"workspaces": [{"name": "a"}, {"name": "a"}]}, ["workspaces", "a", "more than once"]),
-    "nobody": ({}, ["name", "workspaces"]),
-    "keys": ({"name": "a", "ssh_keys": []}, ["ssh_keys"]),
-    "subnet": ({"name": "a", "subnets": ["my-subnet"]}, ["subnets", "'my-subnet'", "subnet-"]),
-    "disk": ({"name": "a", "volume_size": 1}, ["volume_size", "1", "8"]),
 }
 
 
