@@ -18,7 +18,8 @@ from pathlib import Path
 from ansible_collections.devcontainer.cloud.plugins.module_utils.devcontainer.state import Container
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput, WorkspaceError
 
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+#: Colours, and the times before the CLI's own lines.
+_NOISE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|^\[\d{4}-\d\d-\d\dT[0-9:.]+Z\] ")
 _QUIET = 60  # seconds for a question to Docker
 #: Words in Docker's environment that are no secrets even where a devcontainer.json uses them.
 _PLAIN = {"HOME", "HOSTNAME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "TZ", "USER", "WORKSPACE"}
@@ -102,9 +103,9 @@ def failure(command: str, code: int, found: t.Mapping[str, t.Any], log: str, log
     what = "; ".join(" ".join(text.split()).rstrip(".") for text in said) or f"it gave no reason and ended with {code}"
     if found.get("disallowedFeatureId"):
         what += f" (Feature {found['disallowedFeatureId']})"
-    lines = [_ANSI.sub("", line).strip() for line in log.splitlines()]
-    # The CLI's own stack traces help nobody here.
-    lines = [line for line in lines if line and not line.startswith(("at ", "{"))][-5:]
+    lines = [_NOISE.sub("", line).strip() for line in log.splitlines()]
+    # Not what was said above, and no stack traces of the CLI's own.
+    lines = [line for line in lines if line and not line.startswith(("at ", "{", "Error: Command failed"))][-5:]
     tail = f"; the log ends with: {' | '.join(lines)}" if lines else ""
     return f"devcontainer {command} failed: {what}{tail} (all of it: {log_path})"
 
