@@ -41,6 +41,9 @@ def docker():
     if args[:2] == ["image", "inspect"]:
         found = world["images"].get(args[-1])
         end(out=found) if found else end(1, err=f"Error: No such image: {args[-1]}")
+    if args[0] == "inspect":
+        running = [c for c in world["containers"] if c["id"] == args[-1] and c["status"] == "running"]
+        end(out="true" if running else "false")
     if args[0] == "stop":
         for container in world["containers"]:
             container["status"] = "exited" if container["id"] in args else container["status"]
