@@ -62,6 +62,7 @@ class State:
     idle_since: float
     warned_at: t.Optional[float] = None
     warned_for: str = ""  #: lifetime, lease or idle
+    held: bool = False  #: whether something held that may end at any moment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,14 +108,16 @@ def decide(
     """One tick. The lifetime beats the lease, the lease the idle rule, and a pin of the cloud's suspends all three."""
     lease = lease or Lease()
     signs = [(signal, sign) for signal in signals for sign in [last_sign(signal, now, config)] if sign is not None]
-    idle_since = max([state.idle_since, *(sign for _signal, sign in signs)])
+    lasts = any(sign >= now for _signal, sign in signs)
+    # What held at the last tick ended at some moment since: nobody shall lose a part of the limit by that.
+    since = now if state.held else state.idle_since
+    idle_since = max([since, *(sign for _signal, sign in signs)])
     holds = [describe(signal) for signal, sign in signs if _holds(now, sign, config)]
     kept = lease.kept_until is not None and lease.kept_until > now
     stops = [] if kept else _stops(config, state, lease, idle_since)
     # Warned ahead of a time that is known, so that it is kept.
     due = next(((at, cause) for at, cause in stops if now >= at - config.grace), None)
     # When the idle rule will stop it is unknown while a hold lasts.
-    lasts = any(sign >= now for _signal, sign in signs)
     at, cause = due or min((stop for stop in stops if not (lasts and stop[1] == "idle")), default=(None, ""))
 
     def result(action: str, *reasons: str, warned_at: float | None = None) -> Decision:
@@ -122,6 +125,7 @@ def decide(
             state,
             last_tick=now,
             idle_since=idle_since,
+            held=lasts,
             warned_at=warned_at,
             warned_for="" if warned_at is None else cause,
         )

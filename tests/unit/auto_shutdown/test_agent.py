@@ -86,7 +86,7 @@ def test_keep_awake(host, commands, monkeypatch):
     run(host, 1)
     monkeypatch.setattr(time, "time", lambda: host.now)
     assert shutdown_keep.main(["5m", "tests"], host.root / "run/devcontainer-cloud/keep-awake") == 0
-    assert run(host, 12)[1:] == ["hold"] * 5 + ["none"] * 2 + ["warn", "none", "poweroff"] + ["poweroff"] * 2
+    assert run(host, 11)[1:] == ["hold"] * 5 + ["none"] * 3 + ["warn", "none", "poweroff"]
     folder = host.root / "run/devcontainer-cloud/keep-awake"
     assert folder.stat().st_mode & 0o7777 == 0o1777
     assert list(folder.iterdir()) == []

@@ -189,3 +189,10 @@ def test_span(seconds, text):
 )
 def test_parse_time(text, moment):
     assert parse_time(text) == moment
+
+
+def test_the_limit_counts_from_the_first_look_without_the_hold():
+    first = decide(NOW, [SSH], CONFIG, state(idle=0))
+    second = decide(NOW + M, [], CONFIG, carry_on(first.state, "b", 0, NOW + M))
+    third = decide(NOW + 2 * M, [], CONFIG, carry_on(second.state, "b", 0, NOW + 2 * M))
+    assert [first.idle_seconds, second.idle_seconds, third.idle_seconds] == [0, 0, M]
