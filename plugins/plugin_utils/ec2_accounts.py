@@ -13,10 +13,11 @@ import functools
 import re
 import typing as t
 
-from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput, Unreachable
+from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput, Unreachable, WorkspaceError
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.ec2_errors import saying
 
 try:
+    import botocore.exceptions
     import botocore.parsers
     import botocore.session
     from botocore.config import Config
@@ -125,7 +126,15 @@ class Sessions:
 
     def of_profile(self, profile: str) -> t.Any:
         """A session with the credentials of a profile, or of the environment for none. Raises our errors."""
-        return self._session(profile=profile or None)
+        try:
+            with saying("read the AWS configuration"):
+                return self._session(profile=profile or None)
+        except WorkspaceError as error:
+            if profile and isinstance(error.__cause__, botocore.exceptions.ProfileNotFound):
+                raise InvalidInput(
+                    f"profile: {profile!r} is not in the AWS configuration files; correct it, or add it there"
+                ) from error
+            raise
 
     def of_keys(self, access_key: str, secret_key: str, token: str | None) -> t.Any:
         """A session with these credentials."""

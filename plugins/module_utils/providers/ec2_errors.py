@@ -80,8 +80,9 @@ def saying(what: str, changes: bool = False) -> t.Iterator[None]:
         ) from error
     except ResponseParserError as error:
         # Something else answered, such as a proxy's page. Its text may be long and is no sentence.
-        kind = Lost if changes else Unreachable
-        raise kind(f"{what}: the answer is not the service's; check endpoint_url, proxy and network") from error
+        raise (Lost if changes else Unreachable)(
+            f"{what}: the answer is not the service's; check endpoint_url, proxy and network"
+        ) from error
     except boto.BotoCoreError as error:
         raise CloudError(f"{what}: {error}") from error
 

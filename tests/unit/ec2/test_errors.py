@@ -11,7 +11,7 @@ from botocore.parsers import ResponseParserError
 @pytest.mark.parametrize(("changes", "kind"), [(False, errors.Unreachable), (True, errors.Lost)])
 def test_an_answer_that_is_not_the_services(changes, kind):
     with (
-        pytest.raises(kind, match="^look: the answer is not the service's; check endpoint_url") as caught,
+        pytest.raises(kind, match=r"^look: the answer is not the service's; check endpoint_url") as caught,
         saying("look", changes=changes),
     ):
         raise ResponseParserError("invalid XML received: <html>a proxy's page</html>")
