@@ -138,7 +138,7 @@ class Sessions:
 
     def of_keys(self, access_key: str, secret_key: str, token: str | None) -> t.Any:
         """A session with these credentials."""
-        session = self._session()
+        session = self._session(profile_matters=False)
         session.set_credentials(access_key, secret_key, token or None)
         return session
 
@@ -150,8 +150,10 @@ class Sessions:
             return self.of_keys(options["access_key"], options["secret_key"], options["session_token"])
         return self.of_profile(options["profile"] or "")
 
-    def _session(self, profile: str | None = None) -> t.Any:
+    def _session(self, profile: str | None = None, profile_matters: bool = True) -> t.Any:
         session = botocore.session.Session(profile=profile)
+        if not profile_matters:  # AWS_PROFILE may name one that is not there, and would fail the session
+            session.get_component("config_store").set_config_variable("profile", None)
         if self._loader is None:
             self._loader = session.get_component("data_loader")
         else:  # the description of EC2 is large and is read once

@@ -53,8 +53,6 @@ class RealSandbox:
             "PYTHONUNBUFFERED": "1",
         }
         shutil.copytree(ROOT / "inventories" / "sandbox", self.inventory)
-        source = self.inventory / "ec2.yml"
-        source.write_text(source.read_text().replace("127.0.0.1:5566", f"127.0.0.1:{PORT}"))
 
     def run(self, *command: str, timeout: float = 900) -> Run:
         """Run a command from the checkout's root; stdout and stderr together, in the order in which they came."""

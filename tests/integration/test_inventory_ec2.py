@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto.ec2.models import ec2_backends
 
+from tests.integration.tools import ROOT
 from tests.sandbox import settings
 
 OTHER_REGION = "us-east-1"
@@ -384,3 +385,15 @@ def test_credentials_as_amazon_aws_takes_them(cloud, ansible, given):
             "AWS_DEFAULT_REGION": cloud.region,
         }
         assert "api-ada" in ansible.inventory(source(), "--graph", env=taken_away | old_names)
+
+
+def test_the_examples(cloud, ansible, tmp_path):
+    add(cloud, "demo", owner="ada")
+    aws = ansible.inventory(ROOT / "inventories" / "aws")
+    assert groups(aws)["type_t3_medium"] == ["demo"]
+    assert plain(aws["_meta"]["hostvars"])["demo"]["workspaces"][0]["name"] == "my-workspace"
+    port = cloud.endpoint.rpartition(":")[2]
+    folder = tmp_path / "state"
+    env = {"DEVCONTAINER_SANDBOX_PORT": port, "DEVCONTAINER_SANDBOX_STATE": str(folder), "AWS_PROFILE": "somebodys"}
+    sandbox = plain(ansible.inventory(ROOT / "inventories" / "sandbox" / "ec2.yml", env=env))["_meta"]["hostvars"]
+    assert f'"UserKnownHostsFile={folder}/ssh/demo.known_hosts"' in sandbox["demo"]["ansible_ssh_common_args"]

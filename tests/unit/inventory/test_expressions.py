@@ -254,3 +254,27 @@ def test_options_that_are_no_key_are_compiled_each_time(monkeypatch):
     for _again in range(2):
         assert engine._compile_expression("x", {}) == [1]
     assert len(engine_calls) == 2
+
+
+def test_each_error_is_a_new_one():
+    """An exception that is raised again would carry the last host's traceback and context along."""
+    plugin = Plugin(True)
+    plugin.templar.available_variables = {}
+    raised = []
+    for _host in range(2):
+        with pytest.raises(errors.AnsibleError) as caught:
+            plugin.templar.evaluate_expression(trust_as_template("kind |"))
+        raised.append(caught.value)
+    assert raised[0] is not raised[1]
+    assert raised[0].__cause__ is not raised[1].__cause__
+
+
+@pytest.mark.parametrize("text", ["missing.deeper", "kind |", "1 / 0", "kind"])
+def test_an_error_names_its_own_place(tmp_path, text):
+    """The same text in two places of a file, as the loader reads it."""
+    path = tmp_path / "options.yml"
+    path.write_text(f"compose:\n  a: {text}\n  b: {text}\nkeyed_groups:\n  - key: {text}\n")
+    loaded = DataLoader().load_from_file(str(path), cache="none", trusted_as_template=True)
+    for strict in (False, True):
+        both(compose=loaded["compose"], keyed=loaded["keyed_groups"], strict=strict)
+        both(keyed=loaded["keyed_groups"], strict=strict)

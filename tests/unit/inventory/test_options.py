@@ -95,3 +95,8 @@ def test_what_can_be_meant(parse):
 
 def test_without_regions_the_environments_region_is_meant(parse):
     assert [region for _account, region in parse({})] == ["eu-central-1"]
+
+
+def test_an_empty_profile_puts_the_environments_out_of_play(parse):
+    keys = {"access_key": "AKIA", "secret_key": "s", "profile": ""}
+    assert [region for _account, region in parse(keys, {**NO_KEYS, "AWS_PROFILE": "not-there"})] == ["eu-central-1"]
