@@ -8,7 +8,7 @@ module: host_files
 version_added: 0.1.0
 short_description: Write a role's small files in one execution
 description:
-  - Writes a set of text files, each at once or not at all, with owner root and the mode that is asked for.
+  - Writes a set of text files, each at once or not at all, with the owner and the mode that are asked for.
   - One execution for the whole set, where M(ansible.builtin.copy) needs two for every file.
 author:
   - devcontainer.cloud contributors (@devcontainer-cloud)
@@ -31,6 +31,13 @@ options:
         description: Permissions, in octal digits as a string.
         type: str
         default: "0644"
+      owner:
+        description: The account that the file belongs to, with its main group. Without it, the one that writes it.
+        type: str
+      validate:
+        description:
+          - A command that has to accept the new file before it takes its place, with C(%s) for the file to look at.
+        type: str
 attributes:
   check_mode:
     description: Says what would be written; writes nothing.
@@ -60,7 +67,9 @@ files:
 """
 
 import os
+import pwd
 import re
+import shlex
 import stat
 from pathlib import Path
 
@@ -79,19 +88,43 @@ def current(path: Path) -> tuple[str, tuple[int, int, int]] | None:
     return text, (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
 
-def write(module: AnsibleModule, path: Path, text: str, mode: int) -> None:
-    """Write one file at once or not at all. Raises OSError."""
+def owner_of(module: AnsibleModule, item: dict[str, str | None]) -> tuple[int, int] | None:
+    """(uid, gid) that the file is to have; None for an account that a check cannot know yet."""
+    if not item["owner"]:
+        return os.geteuid(), os.getegid()
+    try:
+        account = pwd.getpwnam(item["owner"])
+    except KeyError:
+        if module.check_mode:
+            return None
+        module.fail_json(msg=f"files: {item['path']}: there is no account {item['owner']!r}; make it first")
+    return account.pw_uid, account.pw_gid
+
+
+def write(
+    module: AnsibleModule, path: Path, text: str, mode: int, owner: tuple[int, int], validate: str | None
+) -> None:
+    """Write one file at once or not at all. Raises OSError, ValueError where it is refused."""
     for folder in reversed(path.parents):
         if not folder.exists():
             folder.mkdir()
             folder.chmod(0o755)  # whatever the umask
     # Beside the file, and so in its file system; hidden, since cron and its like read all that their folders hold.
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.touch(0o600)
-    partial.write_bytes(text.encode("utf-8", "surrogateescape"))
-    partial.chmod(mode)
-    os.chown(partial, os.geteuid(), os.getegid())
-    partial.replace(path)
+    try:
+        partial.touch(0o600)
+        partial.write_bytes(text.encode("utf-8", "surrogateescape"))
+        partial.chmod(mode)
+        os.chown(partial, *owner)
+        if validate:
+            code, out, err = module.run_command(validate.replace("%s", shlex.quote(str(partial))))
+            if code:
+                raise ValueError(
+                    (err or out).strip().replace(str(partial), str(path)) or f"{validate} ends with {code}"
+                )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     module.set_default_selinux_context(str(path), False)
 
 
@@ -107,6 +140,8 @@ def main() -> None:
                     "path": {"type": "path", "required": True},
                     "content": {"type": "str", "required": True},
                     "mode": {"type": "str", "default": "0644"},
+                    "owner": {"type": "str"},
+                    "validate": {"type": "str"},
                 },
             }
         },
@@ -117,16 +152,21 @@ def main() -> None:
             module.fail_json(
                 msg=f"files: {item['path']} with mode {item['mode']}: give an absolute path and octal digits"
             )
+        if item["validate"] and "%s" not in item["validate"]:
+            module.fail_json(msg=f"files: validate of {item['path']} has no %s; write it where the file's path belongs")
     changed, diff = [], []
     for item in module.params["files"]:
         path = Path(item["path"])
-        wanted = (item["content"], (int(item["mode"], 8), os.geteuid(), os.getegid()))
+        mode, owner = int(item["mode"], 8), owner_of(module, item)
+        wanted = (item["content"], (mode, *owner) if owner else None)
         try:
             before = current(path)
             if before == wanted:
                 continue
             if not module.check_mode:
-                write(module, path, wanted[0], wanted[1][0])
+                write(module, path, item["content"], mode, owner, item["validate"])
+        except ValueError as error:
+            module.fail_json(msg=f"files: {path} was refused: {error}", changed=bool(changed), files=changed)
         except OSError as error:
             module.fail_json(msg=f"files: {path} cannot be written: {error}", changed=bool(changed), files=changed)
         changed.append(str(path))

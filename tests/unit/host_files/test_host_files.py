@@ -78,3 +78,29 @@ def test_all_are_checked_before_one_is_written(tmp_path, capsys):
     files = [{"path": str(tmp_path / "one"), "content": "x"}, {"path": "relative", "content": ""}]
     assert call(files, capsys)["failed"] is True
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_file_never_takes_its_place(tmp_path, capsys):
+    path = tmp_path / "rules"
+    good = {"path": str(path), "content": "ok\n", "validate": "grep -q ok %s"}
+    assert call([good], capsys)["changed"] is True
+    answer = call([{**good, "content": "bad\n"}], capsys)
+    assert answer["failed"] is True and str(path) in answer["msg"] and "refused" in answer["msg"]
+    assert path.read_text() == "ok\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_owner_is_an_account(tmp_path, capsys):
+    path = tmp_path / "file"
+    unknown = {"path": str(path), "content": "x", "owner": "nobody-of-that-name"}
+    assert "nobody-of-that-name" in call([unknown], capsys)["msg"]
+    assert call([unknown], capsys, _ansible_check_mode=True)["changed"] is True
+    assert not path.exists()
+    if os.geteuid() == 0:
+        assert call([{**unknown, "owner": "nobody"}], capsys)["changed"] is True
+        assert path.owner() == "nobody"
+
+
+def test_a_validation_without_a_place_for_the_file_is_refused(tmp_path, capsys):
+    answer = call([{"path": str(tmp_path / "file"), "content": "x", "validate": "true"}], capsys)
+    assert "%s" in answer["msg"] and answer["failed"] is True
