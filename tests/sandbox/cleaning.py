@@ -9,9 +9,8 @@ import shutil
 import docker
 import docker.errors
 
-from tests.sandbox import daemon, engine, settings, state
+from tests.sandbox import daemon, engine, hosts, settings, state
 from tests.sandbox.errors import SandboxError
-from tests.sandbox.hosts import sweep_cgroups
 from tests.sandbox.progress import say, step
 
 _OURS = {"label": f"{settings.LABEL}={settings.STATE}"}
@@ -46,13 +45,9 @@ def down(everything: bool) -> None:
 def remove_containers(found: docker.DockerClient) -> None:
     """Hosts and services, with their disks."""
 
-    def remove(container: str) -> None:
-        with contextlib.suppress(docker.errors.NotFound):
-            found.api.remove_container(container, force=True, v=True)
-        sweep_cgroups(container)
-
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        list(pool.map(remove, [item["Id"] for item in found.api.containers(all=True, filters=_OURS)]))
+        containers = found.api.containers(all=True, filters=_OURS)
+        list(pool.map(lambda item: hosts.remove(found, item["Id"]), containers))
 
 
 def _remove_images(found: docker.DockerClient) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import threading
 import time
 import typing as t
@@ -18,7 +17,7 @@ import docker
 import docker.errors
 from docker.types import Mount
 
-from tests.sandbox import images, network, seed, settings
+from tests.sandbox import cgroups, images, network, seed, settings
 from tests.sandbox.errors import SandboxError
 from tests.sandbox.host import Host, HostError
 
@@ -50,7 +49,7 @@ class Hosts:
             self.describe(host)
             container = self._find(host.instance_id)
             if container is not None and container.status == "created":  # somebody was killed before its first start
-                container.remove(force=True, v=True)
+                remove(self._engine, container.id)
                 container = None
             if container is None:
                 container = self._create(host, recipe)
@@ -71,9 +70,7 @@ class Hosts:
         """See HostDriver."""
         container = self._find(instance_id)
         if container is not None:
-            with contextlib.suppress(docker.errors.NotFound):
-                container.remove(force=True, v=True)
-            sweep_cgroups(container.id)
+            remove(self._engine, container.id)
         self._change(lambda table: {ip: row for ip, row in table.items() if row["instance_id"] != instance_id})
 
     def stopped(self) -> set[str]:
@@ -149,14 +146,13 @@ class Hosts:
             half.replace(TABLE)
 
 
-def sweep_cgroups(container_id: str) -> None:
-    """Remove the empty groups that a host's systemd left in the machine's tree (as root; nothing else is lost)."""
-    for root in Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").glob("*"):
-        for group in root / "docker" / container_id, root / "system.slice" / f"docker-{container_id}.scope":
-            if group.is_dir():
-                for folder, _, _ in os.walk(group, topdown=False):
-                    with contextlib.suppress(OSError):
-                        Path(folder).rmdir()
+def remove(engine: docker.DockerClient, container_id: str) -> None:
+    """Remove a container with its disk and what it left in the machine's cgroup tree. Gone already is done."""
+    with contextlib.suppress(docker.errors.NotFound):
+        pid = engine.api.inspect_container(container_id)["State"]["Pid"]
+        groups = cgroups.ids_below(pid) if pid else set()
+        engine.api.remove_container(container_id, force=True, v=True)
+        cgroups.sweep(groups | {container_id})
 
 
 def _name(instance_id: str) -> str:
