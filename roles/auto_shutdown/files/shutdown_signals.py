@@ -24,7 +24,7 @@ _SSHD = re.compile(r"^sshd(?:-session)?: (?P<user>[^\s@\[]+)(?:@(?P<ttys>\S+))?\
 _DOCKER_WORK = ("build", "buildx", "pull", "push", "load", "save", "import")
 #: Whose flock or fcntl lock means work.
 LOCKS = {
-    "/run/lock/devcontainer-cloud.lock": "a devcontainer is being built",
+    "/usr/local/bin/devcontainer": "a devcontainer is being built",
     "/var/lib/dpkg/lock-frontend": "packages are being installed",
     "/var/lib/dpkg/lock": "packages are being installed",
     "/var/lib/apt/lists/lock": "package lists are being read",

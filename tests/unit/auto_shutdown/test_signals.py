@@ -190,9 +190,9 @@ def test_a_held_lock_is_work(host):
     assert (signal.kind, signal.detail, round(signal.age)) == ("lock", "packages are being installed, begun", 240)
 
 
-@pytest.mark.parametrize(("opened", "held"), [("/run/lock/devcontainer-cloud.lock", 1), ("/run/other", 0)])
+@pytest.mark.parametrize(("opened", "held"), [("/usr/local/bin/devcontainer", 1), ("/run/other", 0)])
 def test_on_overlay_the_holders_open_files_tell(host, opened, held):
-    path = host.write("run/lock/devcontainer-cloud.lock", "")
+    path = host.write("usr/local/bin/devcontainer", "")
     host.process(512, "flock", ["flock"], age=240)
     (host.root / "proc/512/fd").mkdir()
     (host.root / "proc/512/fd/3").symlink_to(opened)
