@@ -102,9 +102,9 @@ def _open(sessions: Sessions, accounts: t.Sequence[Account], failures: list[Fail
         except WorkspaceError as error:
             failures.append(Failure(_place(account, ""), error))
     assumed, errors = side_by_side(roles)
-    for account, error in errors.items():
+    for account, denied in errors.items():
         del opened[account]
-        failures.append(Failure(_place(account, ""), error))
+        failures.append(Failure(_place(account, ""), denied))
     for account, keys in assumed.items():
         region = sessions.region_of(opened[account])
         opened[account] = sessions.of_keys(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
