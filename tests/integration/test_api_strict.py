@@ -211,7 +211,7 @@ def test_spot(cloud):
 
 
 def test_addresses_leave_the_first_ones_free(cloud):
-    addresses = {launch(cloud)["PrivateIpAddress"] for _ in range(3)}
+    addresses = {launch(cloud)["PrivateIpAddress"] for _number in range(3)}
     assert {address.rpartition(".")[2] for address in addresses} == {"11", "12", "13"}
 
 

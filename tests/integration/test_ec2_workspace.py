@@ -149,7 +149,7 @@ def test_two_machines_of_one_name_are_refused(cloud, ansible):
         "devcontainer:version": "1",
     }
     spec = [{"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in ours.items()]}]
-    ids = [launch(cloud, TagSpecifications=spec)["InstanceId"] for _ in range(2)]
+    ids = [launch(cloud, TagSpecifications=spec)["InstanceId"] for _number in range(2)]
     for key in ids:
         until(cloud, key, "running")
     cloud.reset_calls()

@@ -7,7 +7,7 @@ import typing as t
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3kqmFZ0Zl0jVv8m7s1o9Yp2m1n5b6c7d8e9f0a1b2c ada@laptop"
 
 
-def task(cloud: t.Any, title: str, /, _task: t.Mapping[str, t.Any] | None = None, **options: t.Any) -> dict[str, t.Any]:
+def task(cloud: t.Any, title: str, _task: t.Mapping[str, t.Any] | None = None, **options: t.Any) -> dict[str, t.Any]:
     """A task of this title with what a creation needs; ``_task`` holds keywords of the task itself."""
     common = {"subnets": cloud.subnet_ids, "security_groups": [cloud.security_group_id], "ssh_keys": [KEY]}
     return {"name": title, "devcontainer.cloud.ec2_workspace": {**common, **options}, **(_task or {})}

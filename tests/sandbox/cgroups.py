@@ -38,6 +38,6 @@ def sweep(ids: set[str]) -> None:
         for key in ids:
             for group in root / "docker" / key, root / "system.slice" / f"docker-{key}.scope":
                 if group.is_dir():
-                    for folder, _, _ in os.walk(group, topdown=False):
+                    for folder, _folders, _files in os.walk(group, topdown=False):
                         with contextlib.suppress(OSError):
                             Path(folder).rmdir()

@@ -106,7 +106,7 @@ def main() -> None:
 
     ended = threading.Event()
     for chosen in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(chosen, lambda *_: ended.set())
+        signal.signal(chosen, lambda *_signal: ended.set())
     try:
         # Looked at beforehand: the server itself prints advice of its own and exits where the port is taken.
         socket.create_server(("127.0.0.1", settings.API_PORT)).close()

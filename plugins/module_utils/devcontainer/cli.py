@@ -188,7 +188,12 @@ class Docker:
         """A command's output. Raises CliError."""
         try:
             done = subprocess.run(
-                [self.path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
+                [self.path, *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
             )
         except OSError as error:
             raise CliError(
@@ -240,7 +245,7 @@ def version(cli: str) -> str:
     """The CLI's version. Raises InvalidInput, since the option names a program that is none."""
     try:
         done = subprocess.run(
-            [cli, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_QUIET
+            [cli, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_QUIET, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InvalidInput(f"cli: {cli!r} cannot be started ({error}); install @devcontainers/cli there") from None

@@ -30,7 +30,7 @@ def find(tree: Tree, config: str = "") -> str:
     for path in USUAL:
         if tree.read(path) is not None:
             return path
-    own = sorted(f".devcontainer/{path}" for path, _ in tree.walk(".devcontainer") if _OWN_FOLDER.fullmatch(path))
+    own = sorted(f".devcontainer/{path}" for path, _data in tree.walk(".devcontainer") if _OWN_FOLDER.fullmatch(path))
     if len(own) > 1:
         raise InvalidInput(f"config: the workspace has {len(own)} of them ({', '.join(own)}); name one in config")
     if not own:
@@ -81,5 +81,5 @@ def local_features(config: Config) -> list[str]:
 
 def lock_file(path: str) -> str:
     """Where the lock of a devcontainer.json lies."""
-    folder, _, name = path.rpartition("/")
+    folder, _slash, name = path.rpartition("/")
     return join(folder, ".devcontainer-lock.json" if name.startswith(".") else "devcontainer-lock.json")

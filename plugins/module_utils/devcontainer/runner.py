@@ -223,6 +223,11 @@ class _Run:
         timeout: float,
         held: int,
     ) -> None:
+        if step.word == "recreate" and any(one.status == "running" for one in containers):
+            # What does not build must not cost the container that works; `up` finds the layers in the cache.
+            began = time.monotonic()
+            self.drive(self.call("build"), timeout, held)
+            timeout = max(1.0, timeout - (time.monotonic() - began))
         # Remembered as not done until it is: a run that is killed on the way is one that failed.
         made_anew = step.word == "recreate" or not containers
         self.record = dataclasses.replace(self.record, outcome="creating" if made_anew else "starting")

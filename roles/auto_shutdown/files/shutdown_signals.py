@@ -213,7 +213,7 @@ def read_all(
     cpu_percent: float,
     walled_at: float | None = None,
     root: Path = Path("/"),
-    sensors: t.Mapping[str, t.Callable[[Host], list[Signal]]] = SENSORS,
+    sensors: t.Optional[t.Mapping[str, t.Callable[[Host], list[Signal]]]] = None,
 ) -> list[Signal]:
     """Every signal; a sensor that fails becomes one of kind ``unknown``."""
     try:
@@ -221,7 +221,7 @@ def read_all(
     except (OSError, ValueError) as error:
         return [Signal(UNKNOWN, f"the processes cannot be read ({error})", 0.0)]
     found = []
-    for name, sensor in sensors.items():
+    for name, sensor in (sensors or SENSORS).items():
         try:
             found += sensor(host)
         except Exception as error:  # whatever is wrong with one of them, the others must be heard

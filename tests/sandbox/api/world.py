@@ -117,7 +117,7 @@ class World:
         track.hosted = self._hosts is not None and tags_of(instance).get(MANAGED[0]) == MANAGED[1]
         self.begin(track, "pending", "running", self.delays.pending)
         if self.fate:
-            code, _, message = self.fate.partition(": ")
+            code, _colon, message = self.fate.partition(": ")
             track.then, track.reason = "terminated", (code, f"{code}: {message or 'the launch failed'}")
         return track
 

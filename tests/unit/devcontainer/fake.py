@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """Docker and @devcontainers/cli as far as the runner uses them: called as ``docker`` or ``devcontainer``.
 
 Keeps its world in world.json beside itself: containers [{id, status, labels, hooks}], images, version, buildx, calls,
-fail (what ``up`` is to fail with: hook, run, silent), slow (seconds). Like the real ones it uses an existing container
+fail (what is to fail: build, or ``up`` with a hook, run or silent), slow (seconds). Like the real ones it uses an existing container
 again whatever changed, and never runs a failed hook again.
 """
 
@@ -59,6 +58,8 @@ def devcontainer():
         end(out=world.get("cli", "0.89.0"))
     world["environment"] = {name: os.environ.get(name) for name in ("DOCKER_BUILDKIT", "TMPDIR")}
     if args[0] == "build":
+        if world.get("fail") == "build":
+            end(1, json.dumps({"outcome": "error", "message": "Command failed: docker build", "description": "No."}))
         world["images"]["vsc-x"] = "sha256:x"
         end(out=json.dumps({"outcome": "success", "imageName": ["vsc-x"]}))
     labels = [

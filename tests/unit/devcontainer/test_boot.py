@@ -23,7 +23,7 @@ def host(tmp_path):
     programs.mkdir()
     (repo / ".devcontainer.json").write_text('{"image": "x"}')
     os.chown(repo, UID, -1)
-    text = Path(__file__).with_name("fake.py").read_text().replace("#!/usr/bin/env python3", f"#!{sys.executable}", 1)
+    text = f"#!{sys.executable}\n{Path(__file__).with_name('fake.py').read_text()}"
     for name in ("docker", "devcontainer"):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)

@@ -29,7 +29,7 @@ class Host:
         (root / "bin").mkdir()
         for name in ("docker", "devcontainer"):
             text = Path(__file__).with_name("fake.py").read_text()
-            (root / "bin" / name).write_text(text.replace("#!/usr/bin/env python3", f"#!{sys.executable}", 1))
+            (root / "bin" / name).write_text(f"#!{sys.executable}\n{text}")
             (root / "bin" / name).chmod(0o755)
         self.set(containers=[], images={}, version="20.10.24+dfsg1", buildx=False, calls=[])
         self.configure(image="base:1", containerEnv={"T": "${localEnv:TOKEN}"})
@@ -101,6 +101,18 @@ def test_an_edit_makes_a_new_container(host):
     assert not host.run()["changed"]
 
 
+def test_what_does_not_build_leaves_the_working_container(host):
+    host.run()
+    host.configure(build={"dockerfile": "Dockerfile"})
+    (host.repo / "Dockerfile").write_text("FROM base:1\nRUN false\n")
+    host.set(fail="build")
+    with pytest.raises(cli.CliError, match="build failed"):
+        host.run()
+    assert [c["status"] for c in host.world["containers"]] == ["running"] and host.ups() == []
+    host.set(fail=None)
+    assert host.run()["outcome"] == "recreated"
+
+
 def test_a_new_base_image_or_cli_makes_a_new_container(host):
     host.set(images={"base:1": "sha256:1"})
     host.run()
@@ -159,14 +171,14 @@ def test_a_container_that_never_started_is_made_anew(host):
 
 def test_another_tools_container_is_not_trusted(host):
     host.run()
-    path, _ = host.record()
+    path, _record = host.record()
     path.unlink()
     assert host.run()["reasons"] == ["another tool made its container"]
 
 
 def test_a_broken_record_is_no_record(host):
     host.run()
-    path, _ = host.record()
+    path, _record = host.record()
     path.write_text('{"version": 1, "outc')
     assert host.run()["outcome"] == "recreated"
 
@@ -225,7 +237,7 @@ def test_secrets_stand_in_no_result_and_in_no_record(host):
     finally:
         del os.environ["TOKEN"]
     assert "s3cret" not in str(caught.value) and "token=***" in str(caught.value)
-    path, _ = host.record()
+    path, _record = host.record()
     assert "s3cret" not in path.read_text()
     for file in (path, path.with_suffix(".log")):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -233,7 +245,7 @@ def test_secrets_stand_in_no_result_and_in_no_record(host):
 
 def test_the_record_brings_it_up_at_boot_with_the_same_flags(host):
     host.run()
-    _, record = host.record()
+    _path, record = host.record()
     (called,) = host.ups()
     assert record["remote_env"] == {"APP": "x"}
     assert record["up"] == [str(host.root / "bin/devcontainer"), *called]
