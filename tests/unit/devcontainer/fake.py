@@ -1,8 +1,8 @@
 """Docker and @devcontainers/cli as far as the runner uses them: called as ``docker`` or ``devcontainer``.
 
 Keeps its world in world.json beside itself: containers [{id, status, labels, hooks}], images, version, buildx, calls,
-fail (what is to fail: build, or ``up`` with a hook, run or silent), slow (seconds). Like the real ones it uses an existing container
-again whatever changed, and never runs a failed hook again.
+fail (what is to fail: build, or ``up`` with a hook, run or silent), slow (seconds). Like the real ones it uses an
+existing container again whatever changed, and never runs a failed hook again.
 """
 
 import json
