@@ -10,17 +10,21 @@ help: ## what there is
 setup: ## the virtual environments
 	@tests/tools/setup
 
-demo: setup ## sets up, starts the sandbox, and brings a workspace up in it
+demo: ## sets up, starts the sandbox, and brings a workspace up in it
+	@tests/tools/setup one
 	@tests/tools/in-venv python -m tests.sandbox up
 	@tests/tools/in-venv ansible-playbook -i inventories/sandbox playbooks/workspace.yml
 
-sandbox-up: setup ## starts the sandbox: a cloud and its hosts on this machine
+sandbox-up: ## starts the sandbox: a cloud and its hosts on this machine
+	@tests/tools/setup one
 	@tests/tools/in-venv python -m tests.sandbox up
 
-sandbox-down: setup ## removes the sandbox and everything it made
+sandbox-down: ## removes the sandbox and everything it made
+	@tests/tools/setup one
 	@tests/tools/in-venv python -m tests.sandbox down
 
-sandbox-status: setup ## shows what runs in it
+sandbox-status: ## shows what runs in it
+	@tests/tools/setup one
 	@tests/tools/in-venv python -m tests.sandbox status
 
 lint: setup ## ruff, mypy, yamllint, ansible-lint, ansible-test sanity, documentation
