@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # look.sh ACCOUNT DIRECTORY NAME CLI FILE ...: say what is there, one fact per line; changes nothing.
 # DIRECTORY may be empty: then it is ~ACCOUNT/workspaces/NAME.
 set -u

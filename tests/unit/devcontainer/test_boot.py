@@ -38,7 +38,9 @@ def host(tmp_path):
         def boot(self, **change):
             world.write_text(json.dumps({**self.world(), "calls": [], **change}))
             environment = {**os.environ, "HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}"}
-            return subprocess.run([sys.executable, SCRIPT], env=environment, capture_output=True, text=True, timeout=30)
+            return subprocess.run(
+                [sys.executable, SCRIPT], env=environment, capture_output=True, text=True, timeout=30, check=False
+            )
 
         def world(self):
             return json.loads(world.read_text())

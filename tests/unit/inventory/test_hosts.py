@@ -21,10 +21,15 @@ PAST, FUTURE = "2026-11-24T11:00:00Z", "2026-11-24T13:00:00Z"
 INFO = {"zone": "r-1a", "private_address": "10.0.0.4", "public_address": "203.0.113.9", "instance_type": "t3.medium"}
 
 
-def workspace(name="api-ada", state="running", info=INFO, **labels):
+def workspace(name="api-ada", state="running", info=None, **labels):
     labels = {key.replace("_", "-"): value for key, value in labels.items()}
     machine = Observed(
-        id="i-1", state=state, ours=True, labels={**identity(name), "user": "dev", **labels}, tags={"k": "v"}, info=info
+        id="i-1",
+        state=state,
+        ours=True,
+        labels={**identity(name), "user": "dev", **labels},
+        tags={"k": "v"},
+        info=info or INFO,
     )
     return Found(provider="ec2", account="", region="r-1", title=name, machine=machine)
 
