@@ -29,7 +29,7 @@ def workspace(name="api-ada", state="running", info=None, **labels):
         ours=True,
         labels={**identity(name), "user": "dev", **labels},
         tags={"k": "v"},
-        info=info or INFO,
+        info=INFO if info is None else info,
     )
     return Found(provider="ec2", account="", region="r-1", title=name, machine=machine)
 
