@@ -13,7 +13,7 @@ import urllib.parse
 from pathlib import Path
 
 from ..host import HostDriver
-from . import catalog, document, errors, faults, methods, schema, server
+from . import catalog, document, errors, faults, masks, methods, schema, server
 from .auth import Auth, OAuthError
 from .hosts import Hosts
 from .operations import Operations
@@ -115,6 +115,10 @@ class Api:
         user = self.auth.check(request.headers.get("authorization", ""), method.scopes, self.endpoint)
         parameters = schema.check_parameters(method, path, request.query)
         body = schema.check_body(self._document, method, _json(request.body))
+        selector = parameters.get("fields")
+        mask = masks.parse(str(selector)) if selector is not None else {}
+        if mask:
+            masks.check(mask, self._document, {"$ref": method.response}, str(selector))
         with self._store:
             world_faults = self.world.faults
             world_faults.calls[method.id] += 1
@@ -131,7 +135,7 @@ class Api:
             value = self._run(Call(method, parameters, body.value, user, failing))
         if fault and fault.get("lost"):
             raise server.Dropped
-        return server.Answer(200, value)
+        return server.Answer(200, masks.apply(mask, value))
 
     def _run(self, call: Call) -> t.Any:
         self._check_project(call)

@@ -7,10 +7,10 @@ import typing as t
 
 from . import errors
 
-_KEYS = frozenset(
-    ("method", "code", "reason", "message", "times", "zone", "project", "instance")
-    + ("in_operation", "lost", "delay", "unreachable")
-)
+_KEYS = {
+    *("method", "code", "reason", "message", "times", "zone", "project", "instance"),
+    *("in_operation", "lost", "delay", "unreachable"),
+}
 #: reason -> (HTTP status, domain, message)
 _PRESETS: dict[str, tuple[int, str, str]] = {
     "rateLimitExceeded": (

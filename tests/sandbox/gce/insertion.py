@@ -104,9 +104,9 @@ def used_cpus(world: World, project: str, region: str) -> int:
     total = 0
     for key, record in world.store.table("instances").items():
         owner, zone, _name = key.split("/")
-        if owner == project and catalog.ZONES[zone] == region:
-            if record["resource"]["status"] not in ("TERMINATED", "STOPPED", "SUSPENDED"):
-                total += catalog.MACHINE_TYPES[words.last(record["resource"]["machineType"])].cpus
+        off = record["resource"]["status"] in ("TERMINATED", "STOPPED", "SUSPENDED")
+        if owner == project and catalog.ZONES[zone] == region and not off:
+            total += catalog.MACHINE_TYPES[words.last(record["resource"]["machineType"])].cpus
     return total
 
 

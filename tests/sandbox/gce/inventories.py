@@ -38,3 +38,8 @@ def aggregated_instances(world: World, call: Call) -> t.Any:
 def list_disks(world: World, call: Call) -> t.Any:
     """disks.list"""
     return _zone(world, call, "disks")
+
+
+def aggregated_disks(world: World, call: Call) -> t.Any:
+    """disks.aggregatedList"""
+    return lists.aggregated(world, call, _rows(world, "disks", call.project), "disks")

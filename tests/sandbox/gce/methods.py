@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import instances, inventories, reads
+from . import disks, guest_views, instances, inventories, reads, setters
 from .world import Call, World
 
 Handler = t.Callable[[World, Call], t.Any]
@@ -19,6 +19,24 @@ HANDLERS: dict[str, Handler] = {
     "instances.stop": instances.stop,
     "instances.suspend": instances.suspend,
     "instances.resume": instances.resume,
+    "instances.setLabels": setters.set_labels,
+    "instances.setMetadata": setters.set_metadata,
+    "instances.setTags": setters.set_tags,
+    "instances.setMachineType": setters.set_machine_type,
+    "instances.setServiceAccount": setters.set_service_account,
+    "instances.setScheduling": setters.set_scheduling,
+    "instances.setShieldedInstanceIntegrityPolicy": setters.set_integrity_policy,
+    "instances.updateShieldedInstanceConfig": setters.update_shielded,
+    "instances.setDeletionProtection": setters.set_deletion_protection,
+    "instances.getSerialPortOutput": guest_views.serial_port,
+    "instances.getGuestAttributes": guest_views.guest_attributes,
+    "disks.get": disks.get,
+    "disks.list": inventories.list_disks,
+    "disks.aggregatedList": inventories.aggregated_disks,
+    "disks.resize": disks.resize,
+    "disks.setLabels": disks.set_labels,
+    "disks.delete": disks.delete,
+    "projects.setCommonInstanceMetadata": setters.set_common_metadata,
     "zoneOperations.get": reads.get_operation,
     "zoneOperations.wait": reads.wait_operation,
     "zoneOperations.list": reads.list_operations,

@@ -97,7 +97,7 @@ class Operations:
             left = deadline - time.monotonic()
             if left <= 0 or self._stopping:
                 break
-            self.world.store.lock.wait(left)
+            self.world.store.wait(left)
         return self.get(call)
 
     def all(self, project: str, zone: str) -> list[Record]:
@@ -139,7 +139,7 @@ class Operations:
     def _run(self) -> None:
         store = self.world.store
         while True:
-            with store.lock:
+            with store.lock:  # reads only; nothing to commit
                 if self._stopping:
                     return
                 now = time.time()

@@ -47,6 +47,14 @@ class Store:
             self.lock.notify_all()
         self.lock.release()
 
+    def wait(self, seconds: float) -> None:
+        """Inside ``with store:``: commit, let others work, and return when something changed or the time is up."""
+        depth, self._depth = self._depth, 0
+        self._db.execute("COMMIT")
+        self.lock.wait(seconds)
+        self._depth = depth
+        self._db.execute("BEGIN")
+
     def table(self, name: str) -> t.Mapping[str, t.Any]:
         """The table; read it under the lock, change records through put()."""
         return self._tables.setdefault(name, {})
