@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import http.server
 import json
 import re
 import threading
@@ -13,7 +14,7 @@ import urllib.parse
 from pathlib import Path
 
 from ..host import HostDriver
-from . import catalog, document, errors, faults, masks, methods, schema, server
+from . import catalog, control, document, errors, faults, masks, metadata, methods, schema, server
 from .auth import Auth, OAuthError
 from .hosts import Hosts
 from .operations import Operations
@@ -45,6 +46,7 @@ class Api:
         self.world.hosts = Hosts(self.world, driver)
         self.world.operations = Operations(self.world)
         self._http = server.make("127.0.0.1", port, self.handle)
+        self._more: list[http.server.HTTPServer] = []
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="gce-http", daemon=True)
 
     @property
@@ -58,8 +60,17 @@ class Api:
         self.world.hosts.start()
         self._thread.start()
 
+    def serve_metadata(self, address: str, port: int = 80) -> None:
+        """Let hosts read their metadata too; each is known by the address that it comes from."""
+        more = server.make(address, port, lambda request: metadata.answer(self.world, self.auth, request))
+        threading.Thread(target=more.serve_forever, args=(0.05,), name="gce-metadata", daemon=True).start()
+        self._more.append(more)
+
     def stop(self) -> None:
         """End; hosts and state stay."""
+        for more in self._more:
+            more.shutdown()
+            more.server_close()
         self._http.shutdown()
         self._http.server_close()
         self.world.hosts.stop()
@@ -90,7 +101,9 @@ class Api:
         """Every request comes through here."""
         try:
             if request.path.startswith("/_sandbox/"):
-                return self._sandbox(request)
+                return control.answer(self.world, request.verb, request.path, _json(request.body))
+            if metadata.is_for_us(request):
+                return metadata.answer(self.world, self.auth, request)
             if request.path == "/token":
                 return self._token(request)
             return self._call(request)
@@ -174,23 +187,6 @@ class Api:
         if call.project not in self.world.projects and not public:
             message = f"Required 'compute.{call.method.id}' permission for 'projects/{call.project}'"
             raise errors.ApiError(403, "forbidden", message)
-
-    def _sandbox(self, request: server.Request) -> server.Answer:
-        with self._store:
-            known = self.world.faults
-            place = (request.verb, request.path.removeprefix("/_sandbox/"))
-            if place == ("POST", "faults"):
-                known.add(_json(request.body) or {})
-            elif place == ("DELETE", "faults"):
-                known.clear()
-            elif place == ("DELETE", "calls"):
-                known.calls.clear()
-                known.ignored.clear()
-            elif place == ("GET", "calls"):
-                return server.Answer(200, {"calls": dict(known.calls), "ignored": dict(known.ignored)})
-            elif place != ("GET", "faults"):
-                raise errors.ApiError(404, "notFound", f"The sandbox has no {request.verb} {request.path}")
-            return server.Answer(200, {"faults": known.all()})
 
 
 def _json(body: bytes) -> t.Any:

@@ -23,7 +23,7 @@ class ApiError(Exception):
     """An HTTP status and Google's JSON error body."""
 
     def __init__(self, code: int, reason: str, message: str, **more: t.Any) -> None:
-        """``more``: ``details`` beside the message; everything else (location, domain) goes into the one inner error."""
+        """``more``: ``details`` beside the message; the rest (location, domain) goes into the one inner error."""
         super().__init__(message)
         self.code = code
         self.reason = reason

@@ -37,7 +37,7 @@ def compile_filter(text: str, document: Document, schema: str) -> Test:
     if not text.strip():
         return lambda _row: True
     try:
-        if _OLD_MARK.search(text):
+        if _OLD_MARK.search(_QUOTED.sub('""', text)):
             return _old(text, document, schema)
         return _Parser(text, document, schema).parse()
     except _Bad as why:

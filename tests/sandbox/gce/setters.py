@@ -11,7 +11,7 @@ from .world import Call, World
 
 
 def _submit(world: World, call: Call, kind: str, record: Record, change: Record, label: str = "") -> Record:
-    """``change`` is merged into the Instance; None takes a key away. ``label`` names a check for a stale fingerprint."""
+    """``change`` is merged into the Instance; None takes a key away. ``label``: whose fingerprint is checked."""
     path = f"projects/{call.project}/zones/{call.zone}/instances/{record['resource']['name']}"
     plan = [(world.delays.change, "change_instance"), (0.0, "describe_instance")]
     args: Record = {"instance": record["key"], "change": change, "expects": {}}

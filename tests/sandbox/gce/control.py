@@ -1,0 +1,57 @@
+"""/_sandbox/...: what a test may do to the cloud that no client can."""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import errors, metadata, steps
+from .server import Answer
+from .store import Record
+from .world import World
+
+STATES = (
+    *("DEPROVISIONING", "PENDING", "PENDING_STOP", "PROVISIONING", "REPAIRING", "RUNNING"),
+    *("STAGING", "STOPPED", "STOPPING", "SUSPENDED", "SUSPENDING", "TERMINATED"),
+)
+
+
+def answer(world: World, verb: str, path: str, body: t.Any) -> Answer:
+    """One request. Raises ApiError.
+
+    faults (GET, POST one, DELETE all), calls (GET, DELETE); with project, zone and instance: POST status {status,
+    message}, POST preempt, POST guest-attributes {key, value}.
+    """
+    known = world.faults
+    place = (verb, path.removeprefix("/_sandbox/"))
+    with world.store:
+        if place == ("POST", "faults"):
+            known.add(dict(body or {}))
+        elif place == ("DELETE", "faults"):
+            known.clear()
+        elif place == ("DELETE", "calls"):
+            known.calls.clear()
+            known.ignored.clear()
+        elif place == ("GET", "calls"):
+            return Answer(200, {"calls": dict(known.calls), "ignored": dict(known.ignored)})
+        elif place == ("POST", "status"):
+            _status(world, dict(body or {}))
+        elif place == ("POST", "preempt"):
+            record = _instance(world, dict(body or {}))
+            record["preempted"] = True
+            return Answer(200, world.hosts.system(record, "compute.instances.preempted"))
+        elif place == ("POST", "guest-attributes"):
+            metadata.publish(world, _instance(world, body)["resource"]["id"], body["key"], body["value"])
+        elif place != ("GET", "faults"):
+            raise errors.ApiError(404, "notFound", f"The sandbox has no {verb} {path}")
+        return Answer(200, {"faults": known.all()})
+
+
+def _instance(world: World, body: Record) -> Record:
+    return world.instance(body.get("project", world.projects[0]), body.get("zone", ""), body.get("instance", ""))
+
+
+def _status(world: World, body: Record) -> None:
+    if body.get("status") not in STATES:
+        raise errors.ApiError(400, "invalid", f"A status is one of {', '.join(STATES)}")
+    more = {"statusMessage": body["message"]} if body.get("message") else {}
+    steps.set_status(world, _instance(world, body), body["status"], **more)
