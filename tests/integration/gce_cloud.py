@@ -15,6 +15,20 @@ from tests.sandbox.host import Host, HostError
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
+_CLIENTS: dict[str, t.Any] = {
+    "instances": gce.InstancesClient,
+    "operations": gce.ZoneOperationsClient,
+    "global_operations": gce.GlobalOperationsClient,
+    "disks": gce.DisksClient,
+    "images": gce.ImagesClient,
+    "machine_types": gce.MachineTypesClient,
+    "zones": gce.ZonesClient,
+    "regions": gce.RegionsClient,
+    "networks": gce.NetworksClient,
+    "subnetworks": gce.SubnetworksClient,
+    "projects": gce.ProjectsClient,
+}
+
 
 class Cloud:
     """Clients of one Api. ``zone`` is the first one; every operation is awaited by ``done``."""
@@ -26,23 +40,16 @@ class Cloud:
         self.zone: str = self.seed["zones"][0]
         key = self.seed["service_account_key"]
         self.credentials = service_account.Credentials.from_service_account_info(key)
-        how: dict[str, t.Any] = {
-            "credentials": self.credentials,
-            "client_options": {"api_endpoint": api.endpoint},
-        }
-        self.instances = gce.InstancesClient(**how)
-        self.operations = gce.ZoneOperationsClient(**how)
-        self.global_operations = gce.GlobalOperationsClient(**how)
-        self.disks = gce.DisksClient(**how)
-        self.images = gce.ImagesClient(**how)
-        self.machine_types = gce.MachineTypesClient(**how)
-        self.zones = gce.ZonesClient(**how)
-        self.regions = gce.RegionsClient(**how)
-        self.networks = gce.NetworksClient(**how)
-        self.subnetworks = gce.SubnetworksClient(**how)
-        self.projects = gce.ProjectsClient(**how)
         scoped = service_account.Credentials.from_service_account_info(key, scopes=[CLOUD_PLATFORM])
         self.session = AuthorizedSession(scoped)
+
+    def __getattr__(self, name: str) -> t.Any:
+        """A client, made when it is first used: each takes a while."""
+        if name not in _CLIENTS:
+            raise AttributeError(name)
+        client = _CLIENTS[name](credentials=self.credentials, client_options={"api_endpoint": self.api.endpoint})
+        setattr(self, name, client)
+        return client
 
     def instance(self, name: str, zone: str = "", **more: t.Any) -> gce.Instance:
         """A small instance as a message."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -21,6 +22,8 @@ from .store import Store
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 LIFETIME = 3600
+#: What google-auth says, whatever the token_uri of the file is.
+_AUDIENCE = "https://oauth2.googleapis.com/token"
 
 
 class Auth:
@@ -71,7 +74,7 @@ class Auth:
         if form.get("grant_type") != _GRANT:
             raise OAuthError("unsupported_grant_type", f"Invalid grant_type: {form.get('grant_type')}")
         try:
-            claims = google_jwt.decode(form.get("assertion", ""), self._public, audience=f"{endpoint}/token")
+            claims = google_jwt.decode(form.get("assertion", ""), self._public, audience=[f"{endpoint}/token", _AUDIENCE])
         except (exceptions.GoogleAuthError, ValueError) as why:
             raise OAuthError("invalid_grant", f"Invalid JWT: {why}") from why
         if claims.get("iss") != self.email:
@@ -129,7 +132,9 @@ class OAuthError(Exception):
         self.body = {"error": error, "error_description": description}
 
 
+@functools.cache
 def _new_key() -> str:
+    """Made once per process: it takes up to a second."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return key.private_bytes(*form).decode()

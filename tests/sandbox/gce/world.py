@@ -92,7 +92,8 @@ class World:
 
     def target(self, call: Call) -> Record:
         """The instance of the path."""
-        return self.instance(call.project, call.zone, str(call.parameters["instance"]))
+        name = call.parameters.get("instance") or call.parameters["resource"]
+        return self.instance(call.project, call.zone, str(name))
 
     def save_instance(self, record: Record) -> None:
         """Write it through, its fingerprint renewed."""
