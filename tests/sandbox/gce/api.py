@@ -159,10 +159,10 @@ class Api:
         return server.Answer(200, masks.apply(mask, value))
 
     def _run(self, call: Call) -> t.Any:
-        self._check_project(call)
         handler = methods.HANDLERS.get(call.method.id)
         if handler is None:
             raise errors.ApiError(501, "notImplemented", f"The sandbox does not know compute.{call.method.id}")
+        self._check_project(call)
         request_id = str(call.parameters.get("requestId", ""))
         if not request_id:
             return copy.deepcopy(handler(self.world, call))

@@ -74,7 +74,8 @@ class Auth:
         if form.get("grant_type") != _GRANT:
             raise OAuthError("unsupported_grant_type", f"Invalid grant_type: {form.get('grant_type')}")
         try:
-            claims = google_jwt.decode(form.get("assertion", ""), self._public, audience=[f"{endpoint}/token", _AUDIENCE])
+            audiences = [f"{endpoint}/token", _AUDIENCE]
+            claims = google_jwt.decode(form.get("assertion", ""), self._public, audience=audiences)
         except (exceptions.GoogleAuthError, ValueError) as why:
             raise OAuthError("invalid_grant", f"Invalid JWT: {why}") from why
         if claims.get("iss") != self.email:
