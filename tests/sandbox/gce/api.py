@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import http.server
 import json
@@ -149,14 +148,15 @@ class Api:
             failing = faults.in_operation(fault, parameters)
         elif fault and ("code" in fault or "reason" in fault):
             raise faults.as_error(fault, method.id, parameters)
-        with self._store:
+        with self._store:  # encoded under the lock: what exists is not copied
             value = self._run(Call(method, parameters, body.value, user, failing))
-        if fault and fault.get("lost"):
-            raise server.Dropped
-        wrong = schema.problems(self._document, str(method.response), value) if self._check_answers else []
+            wrong = schema.problems(self._document, str(method.response), value) if self._check_answers else []
+            data = server.encode(masks.apply(mask, value))
         if wrong:
             raise AssertionError(f"{method.id} answers what the document does not allow: {wrong}")
-        return server.Answer(200, masks.apply(mask, value))
+        if fault and fault.get("lost"):
+            raise server.Dropped
+        return server.Answer(200, data)
 
     def _run(self, call: Call) -> t.Any:
         handler = methods.HANDLERS.get(call.method.id)
@@ -165,7 +165,7 @@ class Api:
         self._check_project(call)
         request_id = str(call.parameters.get("requestId", ""))
         if not request_id:
-            return copy.deepcopy(handler(self.world, call))
+            return handler(self.world, call)
         if not _UUID.fullmatch(request_id) or set(request_id) <= {"0", "-"}:
             raise errors.invalid("requestId", request_id, "Must be a valid UUID that is not all zeros.")
         return self._once(handler, call, request_id.lower())
@@ -184,7 +184,7 @@ class Api:
                 raise errors.invalid("requestId", request_id, why)
             record = self._store.table("operations").get(known["operation"])
             if record is not None:
-                return copy.deepcopy(record["resource"])
+                return record["resource"]
         operation = handler(self.world, call)
         name = f"{call.project}/{call.zone}/{operation['name']}"
         self._store.put("requests", key, {"digest": digest, "operation": name, "at": time.time()})

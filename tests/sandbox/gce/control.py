@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
-from . import errors, metadata, steps
+from . import catalog, errors, metadata, steps, words
 from .server import Answer
 from .store import Record
 from .world import World
@@ -19,7 +20,7 @@ def answer(world: World, verb: str, path: str, body: t.Any) -> Answer:
     """One request. Raises ApiError.
 
     faults (GET, POST one, DELETE all), calls (GET, DELETE); with project, zone and instance: POST status {status,
-    message}, POST preempt, POST guest-attributes {key, value}.
+    message}, POST preempt, POST guest-attributes {key, value}, POST copies {count}.
     """
     known = world.faults
     place = (verb, path.removeprefix("/_sandbox/"))
@@ -39,6 +40,8 @@ def answer(world: World, verb: str, path: str, body: t.Any) -> Answer:
             record = _instance(world, dict(body or {}))
             record["preempted"] = True
             return Answer(200, world.hosts.system(record, "compute.instances.preempted"))
+        elif place == ("POST", "copies"):
+            _copies(world, _instance(world, dict(body or {})), int(body["count"]))
         elif place == ("POST", "guest-attributes"):
             metadata.publish(world, _instance(world, body)["resource"]["id"], body["key"], body["value"])
         elif place != ("GET", "faults"):
@@ -55,3 +58,18 @@ def _status(world: World, body: Record) -> None:
         raise errors.ApiError(400, "invalid", f"A status is one of {', '.join(STATES)}")
     more = {"statusMessage": body["message"]} if body.get("message") else {}
     steps.set_status(world, _instance(world, body), body["status"], **more)
+
+
+def _copies(world: World, record: Record, count: int) -> None:
+    """Many instances like one, round all zones, without disks or hosts of their own: a fleet to list."""
+    project, _zone, name = record["key"].split("/")
+    for number in range(1, count + 1):
+        zone = list(catalog.ZONES)[number % len(catalog.ZONES)]
+        path = f"projects/{project}/zones/{zone}"
+        resource = json.loads(json.dumps(record["resource"]).replace(words.relative(record["resource"]["zone"]), path))
+        resource.update(id=words.new_id(), name=f"{name}-{number}", disks=[])
+        resource["selfLink"] = words.link(f"{path}/instances/{resource['name']}")
+        subnet = catalog.SUBNET_RANGES[catalog.ZONES[zone]]
+        resource["networkInterfaces"][0]["networkIP"] = str(subnet[subnet.num_addresses - 1 - number])
+        copy = {**record, "key": f"{project}/{zone}/{resource['name']}", "resource": resource, "host": False}
+        world.save_instance(copy)

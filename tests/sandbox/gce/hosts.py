@@ -36,7 +36,7 @@ class Hosts:
         self._thread.join()
 
     def has_host(self, record: Record) -> bool:
-        """Whether a driver realises this instance; decided by its labels at the insert."""
+        """Whether a driver realises this instance; its labels decided so when it was started."""
         return self.driver is not None and bool(record.get("host"))
 
     def host(self, record: Record) -> Host:
@@ -105,7 +105,8 @@ class Hosts:
             gone = self.driver.stopped() if self.driver else set()
             with self.world.store:
                 for record in list(self.world.store.table("instances").values()):
-                    self._look(record, gone)
+                    if record.get("host") or "ends" in record:
+                        self._look(record, gone)
 
     def _look(self, record: Record, gone: t.Collection[str]) -> None:
         resource = record["resource"]

@@ -14,7 +14,7 @@ class Dropped(Exception):
 
 
 class Answer(t.NamedTuple):
-    """Status, value (JSON, or text as it is) and more headers."""
+    """Status, value (JSON; text as it is; bytes for JSON that is encoded already) and more headers."""
 
     status: int
     value: t.Any
@@ -30,6 +30,11 @@ class Request(t.NamedTuple):
     headers: dict[str, str]
     body: bytes
     client: str = "127.0.0.1"
+
+
+def encode(value: t.Any) -> bytes:
+    """Text as it is, everything else as JSON."""
+    return value.encode() if isinstance(value, str) else json.dumps(value, separators=(",", ":")).encode()
 
 
 def make(address: str, port: int, handle: t.Callable[[Request], Answer]) -> http.server.ThreadingHTTPServer:
@@ -60,7 +65,7 @@ def make(address: str, port: int, handle: t.Callable[[Request], Answer]) -> http
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
             plain = isinstance(answer.value, str)
-            data = answer.value.encode() if plain else json.dumps(answer.value, separators=(",", ":")).encode()
+            data = answer.value if isinstance(answer.value, bytes) else encode(answer.value)
             self.send_response(answer.status)
             kind = "text/plain" if plain else "application/json; charset=UTF-8"
             for name, value in {"Content-Type": kind, **answer.headers}.items():
