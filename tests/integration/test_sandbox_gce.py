@@ -7,6 +7,7 @@ import typing as t
 import uuid
 
 import pytest
+import requests
 from google.api_core import exceptions
 from google.cloud import compute_v1 as gce
 
@@ -353,3 +354,85 @@ def test_console_and_guest_attributes(cloud: Cloud) -> None:
     cloud.control("guest-attributes", zone=cloud.zone, instance="one", key="hostkeys/ssh-ed25519", value="AAAA")
     found = cloud.instances.get_guest_attributes(request={**where, "query_path": "hostkeys/"})
     assert [(i.namespace, i.key, i.value) for i in found.query_value.items] == [("hostkeys", "ssh-ed25519", "AAAA")]
+
+
+def test_keys_confidential_and_public_addresses_are_answered(cloud: Cloud) -> None:
+    key = f"projects/{cloud.project}/locations/europe-west3/keyRings/r/cryptoKeys/k"
+    disks = cloud.instance("one").disks
+    disks[0].disk_encryption_key = gce.CustomerEncryptionKey(kms_key_name=key)
+    interface = gce.NetworkInterface(
+        subnetwork=cloud.seed["subnetworks"]["europe-west3"],
+        access_configs=[gce.AccessConfig(name="External NAT", type_="ONE_TO_ONE_NAT")],
+    )
+    instance = cloud.made(
+        "one",
+        disks=disks,
+        machine_type=f"zones/{cloud.zone}/machineTypes/n2d-standard-4",
+        network_interfaces=[interface],
+        confidential_instance_config=gce.ConfidentialInstanceConfig(enable_confidential_compute=True),
+        shielded_instance_config=gce.ShieldedInstanceConfig(enable_secure_boot=True),
+    )
+    assert instance.disks[0].disk_encryption_key.kms_key_name == f"{key}/cryptoKeyVersions/1"
+    assert instance.confidential_instance_config.confidential_instance_type == "SEV"
+    assert instance.network_interfaces[0].access_configs[0].nat_i_p.startswith("203.0.113.")
+    assert instance.shielded_instance_config.enable_secure_boot
+    assert instance.shielded_instance_config.enable_integrity_monitoring
+    with pytest.raises(exceptions.BadRequest, match="Confidential"):
+        cloud.verb("suspend", "one")
+
+
+def test_shielded_settings(cloud: Cloud) -> None:
+    cloud.made("one")
+    policy = gce.ShieldedInstanceIntegrityPolicy(update_auto_learn_policy=True)
+    where = {"project": cloud.project, "zone": cloud.zone, "instance": "one"}
+    learn = cloud.instances.set_shielded_instance_integrity_policy_unary
+    cloud.done(learn(**where, shielded_instance_integrity_policy_resource=policy))
+    secure = gce.ShieldedInstanceConfig(enable_secure_boot=True)
+    change = cloud.instances.update_shielded_instance_config_unary
+    with pytest.raises(exceptions.BadRequest, match="stopped"):
+        change(**where, shielded_instance_config_resource=secure)
+    cloud.verb("stop", "one")
+    cloud.done(change(**where, shielded_instance_config_resource=secure))
+    new = cloud.get("one").shielded_instance_config
+    assert (new.enable_secure_boot, new.enable_vtpm) == (True, True)
+
+
+def test_machine_types_that_cannot_suspend(cloud: Cloud) -> None:
+    cloud.made("one", machine_type=f"zones/{cloud.zone}/machineTypes/c3-standard-4")
+    with pytest.raises(exceptions.BadRequest, match="does not support suspend"):
+        cloud.verb("suspend", "one")
+
+
+def test_addresses_are_not_given_again_at_once(cloud: Cloud) -> None:
+    first = cloud.made("one").network_interfaces[0].network_i_p
+    cloud.verb("delete", "one")
+    assert cloud.made("one").network_interfaces[0].network_i_p != first
+    wanted = gce.NetworkInterface(subnetwork=cloud.seed["subnetworks"]["europe-west3"], network_i_p=first)
+    assert cloud.made("two", network_interfaces=[wanted]).network_interfaces[0].network_i_p == first
+    with pytest.raises(exceptions.BadRequest, match="already being used"):
+        cloud.insert("three", network_interfaces=[wanted])
+
+
+def test_the_newest_first(cloud: Cloud) -> None:
+    for name in ("a", "b"):
+        cloud.made(name)
+        time.sleep(0.002)
+    request = gce.ListInstancesRequest(project=cloud.project, zone=cloud.zone, order_by="creationTimestamp desc")
+    assert [instance.name for instance in cloud.instances.list(request=request)] == ["b", "a"]
+
+
+def test_any_token_will_do_where_that_is_asked_for() -> None:
+    api = Api(accept_any_token=True)
+    api.start()
+    url = f"{api.endpoint}/compute/v1/projects/{api.seed()['project']}/zones"
+    assert requests.get(url, headers={"Authorization": "Bearer peer"}, timeout=10).status_code == 200
+    api.stop()
+
+
+def test_metadata_on_an_address_of_its_own(cloud: Cloud) -> None:
+    cloud.api.serve_metadata("127.0.0.1", 0)
+    port = cloud.api._more[0].server_address[1]
+    header = {"Metadata-Flavor": "Google"}
+    root = f"http://127.0.0.1:{port}"
+    assert requests.get(f"{root}/computeMetadata/v1/project/project-id", headers=header, timeout=10).ok
+    assert requests.get(f"{root}/compute/v1/projects/x/zones", headers=header, timeout=10).status_code == 404

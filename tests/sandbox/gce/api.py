@@ -66,7 +66,7 @@ class Api:
 
     def serve_metadata(self, address: str, port: int = 80) -> None:
         """Let hosts read their metadata too; each is known by the address that it comes from."""
-        more = server.make(address, port, lambda request: metadata.answer(self.world, self.auth, request))
+        more = server.make(address, port, self._metadata)
         threading.Thread(target=more.serve_forever, args=(0.05,), name="gce-metadata", daemon=True).start()
         self._more.append(more)
 
@@ -120,6 +120,11 @@ class Api:
         except Exception as error:  # a mistake of the sandbox's own: say which, in the shape that clients read
             message = f"The sandbox failed: {type(error).__name__}: {error}"
             return server.Answer(500, errors.ApiError(500, "internalError", message).body())
+
+    def _metadata(self, request: server.Request) -> server.Answer:
+        if not metadata.is_for_us(request):
+            return server.Answer(404, "Not found.\n")
+        return metadata.answer(self.world, self.auth, request)
 
     def _token(self, request: server.Request) -> server.Answer:
         form = {key: values[0] for key, values in urllib.parse.parse_qs(request.body.decode()).items()}

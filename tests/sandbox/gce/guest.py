@@ -77,7 +77,7 @@ def user_data(instance: t.Mapping[str, str], project: t.Mapping[str, str], now: 
     hook = _boothook(users, script)
     if not own:
         return hook.encode()
-    both = email.mime.multipart.MIMEMultipart()
+    both = email.mime.multipart.MIMEMultipart(boundary="=====guest-agent=====")
     both.attach(email.mime.text.MIMEText(hook, "cloud-boothook", "utf-8"))
     kind = next((kind for start, kind in _TYPES.items() if own.startswith(start)), None)
     if kind is None:

@@ -65,8 +65,8 @@ def test_user_data_alone_stays_as_it_is() -> None:
         ("#!/bin/sh\ntrue\n", ["text/x-shellscript"]),
         (
             'Content-Type: multipart/mixed; boundary="b"\nMIME-Version: 1.0\n\n'
-            "--b\nContent-Type: text/cloud-config\n\n#cloud-config\n{}\n--b\nContent-Type: text/x-shellscript\n\n#!/bin/sh\n"
-            "--b--\n",
+            "--b\nContent-Type: text/cloud-config\n\n#cloud-config\n{}\n"
+            "--b\nContent-Type: text/x-shellscript\n\n#!/bin/sh\n--b--\n",
             ["text/cloud-config", "text/x-shellscript"],
         ),
     ],
