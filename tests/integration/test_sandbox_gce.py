@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import time
 import typing as t
 import uuid
@@ -436,3 +437,24 @@ def test_metadata_on_an_address_of_its_own(cloud: Cloud) -> None:
     root = f"http://127.0.0.1:{port}"
     assert requests.get(f"{root}/computeMetadata/v1/project/project-id", headers=header, timeout=10).ok
     assert requests.get(f"{root}/compute/v1/projects/x/zones", headers=header, timeout=10).status_code == 404
+
+
+def test_many_at_once(cloud: Cloud) -> None:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        operations = list(pool.map(cloud.insert, [f"vm-{number}" for number in range(24)]))
+        ended = list(pool.map(cloud.done, operations))
+    assert not any(operation.error.errors for operation in ended)
+    found = list(cloud.instances.list(project=cloud.project, zone=cloud.zone))
+    assert {instance.status for instance in found} == {"RUNNING"}
+    assert len({instance.network_interfaces[0].network_i_p for instance in found}) == 24
+
+
+def test_one_name_wanted_by_many_at_once(cloud: Cloud) -> None:
+    def attempt(_number: int) -> bool:
+        try:
+            return not cloud.done(cloud.insert("one")).error.errors
+        except exceptions.Conflict:
+            return False
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(attempt, range(8))).count(True) == 1

@@ -15,7 +15,7 @@ REGIONS = {"europe-west3": "abc", "europe-west4": "abc"}
 ZONES = {f"{region}-{letter}": region for region, letters in REGIONS.items() for letter in letters}
 NETWORK = "workspaces"
 #: The upper half of the range that the hosts' network has; the sandbox of EC2 uses the lower one.
-_RANGES = list(ipaddress.ip_network(settings.CIDR).subnets(new_prefix=18))[2:]
+_RANGES = list(ipaddress.IPv4Network(settings.CIDR).subnets(new_prefix=18))[2:]
 SUBNET_RANGES = dict(zip(REGIONS, _RANGES, strict=False))
 DISK_TYPES = ("pd-standard", "pd-balanced", "pd-ssd", "hyperdisk-balanced")
 _CREATED = "2025-01-15T00:00:00.000-08:00"

@@ -61,13 +61,15 @@ def _status(world: World, body: Record) -> None:
 
 
 def _copies(world: World, record: Record, count: int) -> None:
-    """Many instances like one, round all zones, without disks or hosts of their own: a fleet to list."""
+    """A fleet to list: many instances like one, round all zones, without hosts; their disks are but named."""
     project, _zone, name = record["key"].split("/")
     for number in range(1, count + 1):
         zone = list(catalog.ZONES)[number % len(catalog.ZONES)]
         path = f"projects/{project}/zones/{zone}"
         resource = json.loads(json.dumps(record["resource"]).replace(words.relative(record["resource"]["zone"]), path))
-        resource.update(id=words.new_id(), name=f"{name}-{number}", disks=[])
+        resource.update(id=words.new_id(), name=f"{name}-{number}")
+        for disk in resource["disks"]:
+            disk["source"] = words.link(f"{path}/disks/{resource['name']}")
         resource["selfLink"] = words.link(f"{path}/instances/{resource['name']}")
         subnet = catalog.SUBNET_RANGES[catalog.ZONES[zone]]
         resource["networkInterfaces"][0]["networkIP"] = str(subnet[subnet.num_addresses - 1 - number])

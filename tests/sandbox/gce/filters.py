@@ -3,6 +3,7 @@ of regular expressions (`name eq 'a.*'`)."""
 
 from __future__ import annotations
 
+import operator as operator_
 import re
 import typing as t
 
@@ -26,6 +27,7 @@ _NEW_MARK = re.compile(r"[=<>:]|\s(?:AND|OR)\s|\bNOT\s")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 #: RE2 has none of these.
 _NOT_RE2 = re.compile(r"\(\?(?:[=!]|<[=!])|\\[1-9]")
+_ORDERS = {"<": operator_.lt, ">": operator_.gt, "<=": operator_.le, ">=": operator_.ge}
 
 
 class _Bad(Exception):
@@ -198,19 +200,19 @@ def _comparison(path: t.Sequence[str], operator: str, literal: str, quoted: bool
             return found != (operator == "!=")
 
         return equal
+    compare: t.Callable[[t.Any, t.Any], bool] = _ORDERS[operator]
     try:
-        number = float(literal)
+        number: float | None = float(literal)
     except ValueError:
         number = None
 
     def ordered(row: Record) -> bool:
         for value in _values(row, path):
             try:
-                left, right = (float(value), number) if number is not None else (_text(value), literal)
-            except ValueError:
+                if compare(*((_text(value), literal) if number is None else (float(value), number))):
+                    return True
+            except (ValueError, TypeError):  # a text is neither above nor below a number
                 continue
-            if {"<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right}[operator]:
-                return True
         return False
 
     return ordered
