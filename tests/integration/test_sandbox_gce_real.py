@@ -29,6 +29,7 @@ with state.locked():  # the folder is a sandbox's: `down` may remove it
     network.ensure(found)
 api = Api(hosts.Hosts(found), state=settings.STATE / "gce", check_answers=True)
 api.start()
+api.serve_metadata(settings.GATEWAY)
 print(json.dumps(api.seed()), file=open(sys.argv[1], "w"), flush=True)
 time.sleep(3600)
 """
@@ -71,6 +72,7 @@ def test_a_real_host(cloud: Cloud, tmp_path: Path) -> None:
     items = [
         gce.Items(key="ssh-keys", value=f"ada:{key.with_suffix('.pub').read_text()}"),
         gce.Items(key="startup-script", value="#!/bin/sh\necho booted >> /var/tmp/boots\n"),
+        gce.Items(key="enable-guest-attributes", value="TRUE"),
         gce.Items(key="user-data", value="#cloud-config\nwrite_files:\n- {path: /var/tmp/own, content: mine}\n"),
     ]
     instance = cloud.made("one", labels=LABELS, metadata=gce.Metadata(items=items))
@@ -87,6 +89,13 @@ def test_a_real_host(cloud: Cloud, tmp_path: Path) -> None:
 
     _until(lambda: boots() == "minebooted\n", 180)
     assert ssh("sudo -n id -un").stdout == "root\n"
+    ask = "curl -sS -H Metadata-Flavor:Google http://metadata.google.internal/computeMetadata/v1/instance"
+    assert ssh(f"{ask}/name").stdout == "one"
+    assert "403" in ssh("curl -sI http://metadata.google.internal/computeMetadata/v1/instance/name").stdout
+    put = ask.replace("curl", "curl -X PUT --data 1700000000")
+    assert ssh(f"{put}/guest-attributes/idle/since").returncode == 0
+    where = {"project": cloud.project, "zone": cloud.zone, "instance": "one", "query_path": "idle/since"}
+    assert cloud.instances.get_guest_attributes(request=where).variable_value == "1700000000"
     ssh("sudo -n systemctl poweroff")
     _until(lambda: cloud.get("one").status == "TERMINATED", 60)
     assert not cloud.verb("start", "one").error.errors

@@ -65,7 +65,11 @@ class Api:
         self._thread.start()
 
     def serve_metadata(self, address: str, port: int = 80) -> None:
-        """Let hosts read their metadata too; each is known by the address that it comes from."""
+        """Let hosts read their metadata too; each is known by the address that it comes from.
+
+        On port 80 hosts that start from here on know it as metadata.google.internal.
+        """
+        self.world.metadata_address = address if port == 80 else ""
         more = server.make(address, port, self._metadata)
         threading.Thread(target=more.serve_forever, args=(0.05,), name="gce-metadata", daemon=True).start()
         self._more.append(more)

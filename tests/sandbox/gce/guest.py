@@ -67,14 +67,22 @@ def _expired(key: str, now: dt.datetime) -> bool:
         return True  # the agent drops what it cannot read
 
 
-def user_data(instance: t.Mapping[str, str], project: t.Mapping[str, str], now: dt.datetime | None = None) -> bytes:
-    """cloud-init user data with the agent's part first; exactly ``user-data`` when the agent has nothing to do."""
+def user_data(
+    instance: t.Mapping[str, str],
+    project: t.Mapping[str, str],
+    now: dt.datetime | None = None,
+    metadata_address: str = "",
+) -> bytes:
+    """cloud-init user data with the agent's part first; exactly ``user-data`` when the agent has nothing to do.
+
+    ``metadata_address``: where the metadata server answers on port 80, for a host that finds no link-local one.
+    """
     own = instance.get("user-data", project.get("user-data", ""))
     users = accounts(instance, project, now or dt.datetime.now(tz=dt.timezone.utc))
     script = instance.get("startup-script", project.get("startup-script", ""))
-    if not users and not script:
+    if not users and not script and not metadata_address:
         return own.encode()
-    hook = _boothook(users, script)
+    hook = _boothook(users, script, metadata_address)
     if not own:
         return hook.encode()
     both = email.mime.multipart.MIMEMultipart(boundary="=====guest-agent=====")
@@ -91,7 +99,7 @@ def user_data(instance: t.Mapping[str, str], project: t.Mapping[str, str], now: 
     return both.as_bytes()
 
 
-def _boothook(users: t.Mapping[str, t.Sequence[str]], script: str) -> str:
+def _boothook(users: t.Mapping[str, t.Sequence[str]], script: str, metadata_address: str) -> str:
     """Shell that makes the accounts and leaves the script where cloud-init runs it at the end of every boot."""
     lines = [
         "#cloud-boothook",
@@ -99,6 +107,9 @@ def _boothook(users: t.Mapping[str, t.Sequence[str]], script: str) -> str:
         "set -eu",
         "per_boot=/var/lib/cloud/scripts/per-boot/google-startup-script",
     ]
+    if metadata_address:
+        names = "metadata.google.internal metadata"
+        lines.append(f"grep -q metadata.google.internal /etc/hosts || echo {metadata_address} {names} >> /etc/hosts")
     for user, keys in users.items():
         text = shlex.quote("".join(f"{key}\n" for key in keys))
         lines += [

@@ -45,11 +45,12 @@ class Hosts:
         zone = words.last(resource["zone"])
         project = record["key"].split("/")[0]
         common = self.world.store.table("projects")[project]["metadata"]
+        own, address = guest.attributes(resource), self.world.metadata_address
         return Host(
             instance_id=resource["id"],
             private_ip=resource["networkInterfaces"][0]["networkIP"],
             family=record["image"],
-            user_data=guest.user_data(guest.attributes(resource), guest.items(common)),
+            user_data=guest.user_data(own, guest.items(common), metadata_address=address),
             tags=dict(resource.get("labels", {})),
             instance_type=words.last(resource["machineType"]),
             region=catalog.ZONES[zone],

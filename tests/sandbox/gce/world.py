@@ -66,6 +66,8 @@ class World:
         self.delays = delays
         self.projects = tuple(projects)
         self.service_account = f"workspaces@{projects[0]}.iam.gserviceaccount.com"
+        #: Where hosts find their metadata server; empty: they have none.
+        self.metadata_address = ""
         #: CPUs per region that the quota allows.
         self.cpu_quota = 100_000
         with store:

@@ -55,6 +55,7 @@ def test_what_is_no_account_is_left_out() -> None:
 def test_user_data_alone_stays_as_it_is() -> None:
     assert guest.user_data({"user-data": "#cloud-config\n{}"}, {}) == b"#cloud-config\n{}"
     assert guest.user_data({}, {}) == b""
+    assert b"10.0.0.1 metadata.google.internal" in guest.user_data({}, {}, metadata_address="10.0.0.1")
 
 
 @pytest.mark.parametrize(
