@@ -26,32 +26,6 @@ def cloud() -> t.Iterator[Cloud]:
     api.stop()
 
 
-@pytest.fixture
-def slow() -> t.Iterator[Cloud]:
-    """A cloud where everything takes a while, and wait returns at once."""
-    delays = Delays(0.1, 0.1, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, wait=0.0, poll=0.05)
-    api = Api(FakeHosts(), delays=delays, check_answers=True)
-    api.start()
-    yield Cloud(api)
-    api.stop()
-
-
-def _seen(cloud: Cloud, name: str, operation: gce.Operation) -> list[str]:
-    """The states on the way in which an instance was seen until the operation was done."""
-    seen: list[str] = []
-    while operation.status != gce.Operation.Status.DONE:
-        try:
-            status = cloud.get(name).status
-        except exceptions.NotFound:
-            status = "gone"
-        if seen[-1:] != [status]:
-            seen.append(status)
-        time.sleep(0.01)
-        operation = cloud.operations.get(project=cloud.project, zone=cloud.zone, operation=operation.name)
-    assert not operation.error.errors
-    return [status for status in seen if status not in ("RUNNING", "TERMINATED", "SUSPENDED")]
-
-
 def test_an_instance_from_insert_to_delete(cloud: Cloud) -> None:
     instance = cloud.made("one", labels={"team": "core"}, description="a test")
     assert instance.status == "RUNNING"
@@ -73,54 +47,12 @@ def test_an_instance_from_insert_to_delete(cloud: Cloud) -> None:
         cloud.disks.get(project=cloud.project, zone=cloud.zone, disk="one")
 
 
-def test_operations_are_accepted_first_and_wait_returns_early(slow: Cloud) -> None:
-    operation = slow.insert("one")
-    assert operation.status == gce.Operation.Status.PENDING
-    with pytest.raises(exceptions.NotFound):
-        slow.get("one")
-    early = slow.operations.wait(project=slow.project, zone=slow.zone, operation=operation.name)
-    assert early.status != gce.Operation.Status.DONE
-    with pytest.raises(exceptions.Conflict):
-        slow.insert("one")
-    assert _seen(slow, "one", operation) == ["gone", "PROVISIONING", "STAGING"]
-    assert slow.get("one").status == "RUNNING"
-
-
-def test_the_states_on_the_way(slow: Cloud) -> None:
-    slow.made("one", scheduling=gce.Scheduling(graceful_shutdown=gce.SchedulingGracefulShutdown(enabled=True)))
-    where = {"project": slow.project, "zone": slow.zone, "instance": "one"}
-    stop = slow.instances.stop_unary(**where)
-    assert _seen(slow, "one", stop) == ["PENDING_STOP", "STOPPING"]
-    start = slow.instances.start_unary(**where)
-    assert _seen(slow, "one", start) == ["PROVISIONING", "STAGING"]
-    suspend = slow.instances.suspend_unary(**where)
-    assert _seen(slow, "one", suspend) == ["SUSPENDING"]
-    delete = slow.instances.delete_unary(**where)
-    assert _seen(slow, "one", delete)[:2] == ["STOPPING", "DEPROVISIONING"]
-
-
-def test_a_flexible_start_is_pending_first(slow: Cloud) -> None:
-    limit = gce.Duration(seconds=3600)
-    flexible = gce.Scheduling(
-        provisioning_model="FLEX_START", max_run_duration=limit, instance_termination_action="DELETE"
-    )
-    operation = slow.insert("one", scheduling=flexible)
-    assert "PENDING" in _seen(slow, "one", operation)
-
-
 @pytest.mark.parametrize("status", STATES)
 def test_every_state_can_be_reached(cloud: Cloud, status: str) -> None:
     cloud.made("one")
     cloud.control("status", zone=cloud.zone, instance="one", status=status, message="as asked")
     seen = cloud.get("one")
     assert (seen.status, seen.status_message) == (status, "as asked")
-
-
-def test_a_verb_while_another_is_under_way_is_refused(slow: Cloud) -> None:
-    slow.made("one")
-    slow.instances.stop_unary(project=slow.project, zone=slow.zone, instance="one")
-    path = f"zones/{slow.zone}/instances/one/start"
-    assert slow.refused(path, "POST")[:2] == (400, "resourceNotReady")
 
 
 @pytest.mark.parametrize(
@@ -177,16 +109,6 @@ def test_labels_need_the_fresh_fingerprint(cloud: Cloud) -> None:
     for bad in ({"A": "x"}, {"a": "X"}, {"a": "x" * 64}, {"1a": "x"}, {f"k{n}": "" for n in range(65)}):
         with pytest.raises(exceptions.BadRequest):
             set_labels(cloud.get("one").label_fingerprint, **bad)
-
-
-def test_two_changes_of_one_fingerprint_do_not_both_win(slow: Cloud) -> None:
-    old = slow.made("one").label_fingerprint
-    where = {"project": slow.project, "zone": slow.zone, "instance": "one"}
-    bodies = [gce.InstancesSetLabelsRequest(label_fingerprint=old, labels={"a": text}) for text in "12"]
-    accepted = [slow.instances.set_labels_unary(**where, instances_set_labels_request_resource=body) for body in bodies]
-    ended = [slow.done(operation) for operation in accepted]
-    assert [operation.http_error_status_code for operation in ended] == [0, 412]
-    assert slow.get("one").labels == {"a": "1"}
 
 
 def test_metadata_is_replaced_under_its_fingerprint(cloud: Cloud) -> None:

@@ -131,7 +131,7 @@ def test_a_failed_start_leaves_it_stopped(cloud: Cloud) -> None:
 
 
 def test_delete_overtakes_a_start(cloud: Cloud) -> None:
-    api = Api(delays=Delays(stage=0.5, wait=5.0), check_answers=True)
+    api = Api(delays=Delays(stage=3.0, wait=5.0), check_answers=True)
     api.start()
     slow = Cloud(api)
     insert = slow.insert("one")
@@ -144,11 +144,11 @@ def test_delete_overtakes_a_start(cloud: Cloud) -> None:
 
 
 def test_operations_expire(cloud: Cloud) -> None:
-    api = Api(delays=Delays(wait=5.0, expire=0.2), check_answers=True)
+    api = Api(delays=Delays(wait=5.0, expire=1.0), check_answers=True)
     api.start()
     brief = Cloud(api)
     operation = brief.done(brief.insert("one"))
-    time.sleep(0.3)
+    time.sleep(1.1)
     with pytest.raises(exceptions.NotFound):
         brief.operations.get(project=brief.project, zone=brief.zone, operation=operation.name)
     api.stop()
