@@ -74,6 +74,26 @@ def test_power_off_in_the_guest_shows_as_terminated(cloud: Cloud, hosts: FakeHos
     assert cloud.get("one").status == "RUNNING"
 
 
+def test_an_old_look_does_not_stop_what_was_started_since(cloud: Cloud, hosts: FakeHosts) -> None:
+    number = str(cloud.made("one", labels=LABELS).id)
+    cloud.verb("stop", "one")
+    look = hosts.stopped
+
+    def slowly() -> set[str]:
+        found = look()
+        time.sleep(0.5)
+        return found
+
+    hosts.stopped = slowly  # type: ignore[method-assign]
+    _until(lambda: number in hosts.off)
+    time.sleep(0.1)  # a look is under way, and has seen it off
+    cloud.verb("start", "one")
+    time.sleep(0.6)
+    assert cloud.get("one").status == "RUNNING"
+    kinds = [op.operation_type for op in cloud.operations.list(project=cloud.project, zone=cloud.zone)]
+    assert "compute.instances.guestTerminate" not in kinds
+
+
 def test_a_host_that_cannot_start_fails_the_operation(cloud: Cloud, hosts: FakeHosts) -> None:
     hosts.broken = "no room"
     ended = cloud.done(cloud.insert("one", labels=LABELS))

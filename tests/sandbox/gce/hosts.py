@@ -103,13 +103,15 @@ class Hosts:
 
     def _run(self) -> None:
         while not self._stopping.wait(self.world.delays.poll):
+            asked = time.time()
             gone = self.driver.stopped() if self.driver else set()
             with self.world.store:
                 for record in list(self.world.store.table("instances").values()):
                     if record.get("host") or "ends" in record:
-                        self._look(record, gone)
+                        self._look(record, gone, asked)
 
-    def _look(self, record: Record, gone: t.Collection[str]) -> None:
+    def _look(self, record: Record, gone: t.Collection[str], asked: float) -> None:
+        """What was off when we asked may have been started since then: that is no power off."""
         resource = record["resource"]
         project, zone, name = record["key"].split("/")
         path = f"projects/{project}/zones/{zone}/instances/{name}"
@@ -117,7 +119,7 @@ class Hosts:
             op["args"].get("verb") for op in self.world.operations.active_on(path)
         ):
             return
-        if self.has_host(record) and resource["id"] in gone:
+        if self.has_host(record) and resource["id"] in gone and record["since"] < asked:
             self.system(record, "compute.instances.guestTerminate")
         elif record.get("ends", float("inf")) <= time.time():
             self.system(record, "compute.instances.terminateOnSchedule")

@@ -55,7 +55,7 @@ def boot(world: World, operation: Record) -> Job | None:
 def booted(world: World, operation: Record) -> None:
     """Runs."""
     record = _instance(world, operation)
-    now = time.time()
+    record["since"] = now = time.time()
     scheduling = record["resource"]["scheduling"]
     if "maxRunDuration" in scheduling:
         record["ends"] = now + int(scheduling["maxRunDuration"].get("seconds", 0))
