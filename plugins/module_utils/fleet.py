@@ -72,6 +72,7 @@ class _Run:
     def __init__(self, spec: Spec) -> None:
         self.outcome = Outcome(spec)
         self.todo: list[Step] = []
+        self.seen = False  #: whether the last look told anything
         self.tries: collections.Counter[str] = collections.Counter()  #: in a row, by what was tried
         self.lost = ""  #: the verb of the step recorded last, where its answer was lost
 
@@ -112,14 +113,15 @@ def converge(
         if check_mode:
             for run in open_runs:
                 run.outcome.steps = run.todo
-        if check_mode or not open_runs:
+        # A look that was throttled is no answer, not in check mode and not without wait.
+        if not open_runs or (check_mode and all(run.seen for run in open_runs)):
             break
         if clock.monotonic() >= deadline:
             _time_out(open_runs, timeout)
             break
-        if _apply_all(provider, open_runs, clock):
+        if not check_mode and _apply_all(provider, open_runs, clock):
             pause = FIRST_PAUSE
-        if not wait:
+        if not wait and not check_mode and all(run.seen for run in open_runs):
             _look(provider, [run for run in open_runs if not run.done], clock)
             break
         before = clock.monotonic()
@@ -138,21 +140,22 @@ def _look(provider: Provider, runs: t.Sequence[_Run], clock: Clock) -> None:
     began = clock.monotonic()
     try:
         seen = provider.observe([run.outcome.spec for run in runs])
-    except Throttled as error:
-        for run in runs:
-            run.todo = []
-            _count(run, "observe", error)
-        return
     except CloudError as error:
-        for run in runs:
-            run.outcome.error = error
-        return
+        seen = dict.fromkeys((run.outcome.spec.name for run in runs), error)
     finally:
         for run in runs:
             run.outcome.seconds["observe"] += clock.monotonic() - began
     for run in runs:
-        del run.tries["observe"]
-        _decide(run, seen.get(run.outcome.spec.name, ()), provider, clock)
+        found = seen.get(run.outcome.spec.name, ())
+        run.seen = not isinstance(found, CloudError)
+        if not isinstance(found, CloudError):
+            del run.tries["observe"]
+            _decide(run, found, provider, clock)
+        elif isinstance(found, Throttled):
+            run.todo = []
+            _count(run, "observe", found)
+        else:
+            run.outcome.error = found
 
 
 def _decide(run: _Run, observed: t.Sequence[Observed], provider: Provider, clock: Clock) -> None:

@@ -55,7 +55,7 @@ def the_one(spec: Spec, observed: t.Sequence[Observed]) -> Observed | None:
     holding = [o for o in observed if o.state != "deleting" or o.holds_name]
     if len(holding) > 1:
         raise Refused(
-            f"{spec.name}: {' and '.join(sorted(o.id for o in holding))} are both the workspace {spec.name!r}; "
+            f"{spec.name}: {' and '.join(sorted(_called(o) for o in holding))} are both the workspace {spec.name!r}; "
             "nothing was done. Delete one of them, or take its tags away, and run again"
         )
     if not holding:
@@ -66,6 +66,11 @@ def the_one(spec: Spec, observed: t.Sequence[Observed]) -> Observed | None:
             "nothing was done"
         )
     return holding[0]
+
+
+def _called(machine: Observed) -> str:
+    zone = machine.info.get("zone")
+    return f"{machine.id} in {zone}" if zone else machine.id
 
 
 def next_steps(spec: Spec, observed: t.Sequence[Observed], now: dt.datetime, settings: Settings) -> list[Step]:
@@ -139,7 +144,8 @@ def _towards_parked(spec: Spec, machine: Observed, now: dt.datetime, settings: S
         raise Refused(
             f"{spec.name}: {machine.id} cannot be {spec.state}"
             + (f": {machine.reason}" if machine.reason else "")
-            + ("; hibernation is chosen when a machine is created" if verb == "suspend" else "; delete it instead")
+            + ("; hibernation is chosen when a machine is created" if verb == "suspend" and not machine.reason else "")
+            + ("" if verb == "suspend" else "; delete it instead")
         )
     expiry = {} if spec.retention is None else {"expires-at": _text(times.after(now, spec.retention))}
     return [*_tag(spec, machine, expiry), Step(verb, "it is running")]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import abc
 import typing as t
 
+from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.devcontainer.cloud.plugins.module_utils.lifecycle import Settings, Step
 from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import Observed, Spec
 
@@ -20,10 +21,11 @@ class Provider(abc.ABC):
     concurrency = 10
 
     @abc.abstractmethod
-    def observe(self, specs: t.Sequence[Spec]) -> t.Mapping[str, t.Sequence[Observed]]:
+    def observe(self, specs: t.Sequence[Spec]) -> t.Mapping[str, t.Sequence[Observed] | CloudError]:
         """What there is of each named workspace, with a number of calls that does not grow with the list.
 
-        A machine that this provider launched and that died shows as ``absent`` with its reason. Raises CloudError.
+        A machine that this provider launched and that died shows as ``absent`` with its reason. Where one workspace
+        could not be looked for and others could, an error stands in its place. Raises CloudError.
         """
 
     @abc.abstractmethod
