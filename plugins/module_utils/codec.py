@@ -75,19 +75,27 @@ def to_gce(labels: Labels) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def from_gce(gce_labels: Labels, metadata: Labels) -> dict[str, str]:
-    """The contract's labels of an instance. A time is read from its label, a full text from its metadata."""
+    """The contract's labels of an instance. A time is read from its label, a full text from its metadata.
+
+    Where label and full text disagree the label is believed, since it is what everybody filters by: comparing shows the
+    drift, and the next write repairs both.
+    """
     found: dict[str, str] = {}
     for key in CONTRACT:
         stored = GCE_PREFIX + key.name
-        if key.gce == "metadata" or (key.full_text and stored in metadata):
-            value = metadata.get(stored)
-        else:
-            value = gce_labels.get(stored)
-            if key.time and value is not None:
-                value = _from_epoch(value) or value
+        value = metadata.get(stored) if key.gce == "metadata" else gce_labels.get(stored)
+        if key.full_text and stored in metadata and slug(metadata[stored]) == value:
+            value = metadata[stored]
+        elif key.time and value is not None:
+            value = _from_epoch(value) or value
         if value is not None:
             found[key.name] = _undo_slug(key.name, value)
     return found
+
+
+def is_foreign_gce(key: str) -> bool:
+    """Whether a GCE label is none of the contract's."""
+    return not key.startswith(GCE_PREFIX) or key[len(GCE_PREFIX) :] not in KEYS
 
 
 def to_k8s(labels: Labels) -> tuple[dict[str, str], dict[str, str]]:

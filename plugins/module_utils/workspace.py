@@ -69,7 +69,7 @@ CONTRACT: tuple[Key, ...] = (
     Key("workspace", "label", "label"),
     Key("owner", "label", "label", full_text=True),
     Key("team", "label", "label", full_text=True),
-    Key("user", "label", "annotation"),
+    Key("user", "label", "annotation", full_text=True),
     Key("lease-until", "label", "annotation", time=True),
     Key("expires-at", "label", "annotation", time=True),
     Key("idle-limit", "metadata", "annotation"),
