@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, devcontainer.cloud contributors
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a workspace module and its _info twin do with any provider: one run, one answer."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.devcontainer.cloud.plugins.module_utils import result
+from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
+    CloudError,
+    InvalidInput,
+    Unreachable,
+    WorkspaceError,
+)
+from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import converge
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.base import Provider
+from ansible_collections.devcontainer.cloud.plugins.module_utils.times import Clock
+from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import Observed, Spec, check_name
+
+Found = t.Mapping[str, t.Union[t.Sequence[Observed], CloudError]]
+
+
+def bring(module: t.Any, provider: Provider, name: str, region: str, specs: t.Sequence[Spec], clock: Clock) -> None:
+    """Bring the workspaces to their states and leave the module; ``name`` is the provider's."""
+    outcomes = converge(
+        provider,
+        specs,
+        timeout=module.params["wait_timeout"],
+        check_mode=module.check_mode,
+        wait=module.params["wait"],
+        clock=clock,
+    )
+    for outcome in outcomes:
+        for warning in result.warnings(outcome):
+            module.warn(warning)
+    answer: dict[str, t.Any] = {
+        "changed": any(outcome.changed for outcome in outcomes),
+        "workspaces": [result.outcome_result(outcome, name, region) for outcome in outcomes],
+    }
+    if module._diff:
+        answer["diff"] = result.diff(outcomes, module.check_mode)
+    errors = [outcome.error for outcome in outcomes if outcome.error]
+    if errors:
+        # What concerns all of them, such as missing credentials, is said once.
+        sentences = list(dict.fromkeys(str(e) for e in errors if isinstance(e, Unreachable))) or [
+            str(e) for e in errors
+        ]
+        module.fail_json(msg="; ".join(sentences), **answer)
+    module.exit_json(**answer)
+
+
+def show(module: t.Any, find: t.Callable[[t.Optional[t.Sequence[str]]], Found], name: str, region: str) -> None:
+    """Return what there is of the workspaces that ``names`` says, or of all, and leave the module."""
+    names = module.params["names"]
+    try:
+        found = find([check_name(each, "names") for each in names] if names is not None else None)
+    except WorkspaceError as error:
+        module.fail_json(msg=str(error), workspaces=[])
+    workspaces = [
+        result.workspace_result(each, name, region, machine)
+        for each, machines in found.items()
+        if not isinstance(machines, CloudError)
+        for machine in (*machines, *([] if machines else [None]))
+    ]
+    errors = [str(machines) for machines in found.values() if isinstance(machines, CloudError)]
+    if errors:
+        module.fail_json(msg="; ".join(errors), workspaces=workspaces)
+    module.exit_json(changed=False, workspaces=workspaces)
+
+
+def specs_or_fail(module: t.Any, specs: t.Callable[[], list[Spec]]) -> list[Spec]:
+    """The task's specs; leaves the module where an option cannot be used, or where there are none."""
+    try:
+        found = specs()
+    except InvalidInput as error:
+        module.fail_json(msg=str(error), changed=False, workspaces=[])
+    if not found:
+        module.exit_json(changed=False, workspaces=[], msg="no workspace was named, and none was touched")
+    return found
