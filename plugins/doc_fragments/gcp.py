@@ -68,6 +68,5 @@ options:
     type: str
 requirements:
   - google-auth >= 2.35
-  - google-cloud-compute >= 1.20
   - requests >= 2.31
 """

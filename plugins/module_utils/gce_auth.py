@@ -17,11 +17,8 @@ try:
     import google.auth.impersonated_credentials
     import google.oauth2.credentials
     import google.oauth2.service_account
-    import requests  # noqa: F401  # google-auth's transport
 except ImportError:  # the module says so in a sentence
-    HAS_GOOGLE_AUTH = False
-else:
-    HAS_GOOGLE_AUTH = True
+    google = t.cast(t.Any, None)
 
 DEFAULT_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 

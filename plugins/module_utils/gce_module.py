@@ -12,13 +12,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.devcontainer.cloud.plugins.module_utils import options, times, user_data, workspace_module
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput, WorkspaceError
 from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import SystemClock
-from ansible_collections.devcontainer.cloud.plugins.module_utils.gce_auth import (
-    AUTH_SPEC,
-    HAS_GOOGLE_AUTH,
-    credentials,
-)
+from ansible_collections.devcontainer.cloud.plugins.module_utils.gce_auth import AUTH_SPEC, credentials
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce import GceProvider
-from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_api import HAS_COMPUTE, Api, connect
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_api import HAS_GOOGLE_AUTH, Api, connect
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_launch import (
     SCOPE_PREFIX,
     WITHOUT_CLOUD_INIT,
@@ -157,9 +153,8 @@ class GceModule(AnsibleModule):  # type: ignore[misc]
 
     def __init__(self, argument_spec: options.Options) -> None:
         super().__init__(argument_spec={**argument_spec, **AUTH_SPEC}, supports_check_mode=True)
-        for present, package in ((HAS_GOOGLE_AUTH, "google-auth"), (HAS_COMPUTE, "google-cloud-compute")):
-            if not present:
-                self.fail_json(msg=missing_required_lib(package))
+        if not HAS_GOOGLE_AUTH:
+            self.fail_json(msg=missing_required_lib("google-auth and requests"))
 
     @property
     def region(self) -> str:
@@ -181,7 +176,7 @@ class GceModule(AnsibleModule):  # type: ignore[misc]
         project = self.params["project"] or project
         if not project:
             self.fail_json(msg="project: it is not set; give project, or set GCP_PROJECT", workspaces=[])
-        api = Api(project, connect(found, self.params["api_endpoint"]))
+        api = Api(project, connect(found, GceProvider.concurrency), self.params["api_endpoint"])
         return GceProvider(api, self.region, Operations(api, timeout), wait)
 
 

@@ -267,7 +267,7 @@ workspaces:
       elements: dict
       sample: [{"step": "create", "why": "it does not exist"}]
     seconds:
-      description: Seconds per phase. C(observe) is shared by all; Every other phase holds the time that its operations took.
+      description: Seconds per phase. C(observe) is shared by all; the others hold their operations' time.
       type: dict
       sample: {"create": 14.2, "observe": 0.6}
     error:

@@ -133,16 +133,21 @@ class GceProvider(Provider):
                 f"{error}. Its disk binds it to {zone}; try again later, or give another machine_type", error.code
             ) from error
 
-    def _call(self, machine: Observed, verb: str, call: str, body: Json | None = None) -> None:
+    def _call(self, machine: Observed, what: str, call: str, body: Json, verb: str = "POST") -> None:
         """A change of the instance, carried out on return."""
         name, zone = machine.info["name"], machine.info["zone"]
-        self._operations.run(f"{name}: {verb} in {zone}", f"instances.{call}", zone, body, instance=name)
+        self._operations.run(f"{name}: {what}", zone, f"instances/{name}/{call}", body, verb)
 
     def _power(self, machine: Observed, call: str) -> None:
         """A change of state; accepted on return where the task does not wait, and carried out otherwise."""
         name, zone = machine.info["name"], machine.info["zone"]
-        act = self._operations.run if self._wait else self._operations.begin
-        act(f"{name}: {call} in {zone}", f"instances.{call}", zone, instance=name)
+        what, path, verb = f"{name}: {call} it in {zone}", f"instances/{name}/{call}", "POST"
+        if call == "delete":
+            path, verb = f"instances/{name}", "DELETE"
+        if self._wait:
+            self._operations.run(what, zone, path, verb=verb)
+        else:
+            self._operations.begin(what, zone, path, verb)
 
     def _start(self, step: Step, spec: Spec, machine: Observed) -> None:
         self._power(machine, "resume" if machine.state == "suspended" else "start")
@@ -176,7 +181,7 @@ class GceProvider(Provider):
                 {"items": items, **_print_of(instance.get("metadata", {}))},
             )
 
-        self._merge(machine, "write its metadata", "set_metadata", merged)
+        self._merge(machine, "write its metadata", "setMetadata", merged)
 
     def _merge_labels(self, machine: Observed, write: t.Mapping[str, str], remove: t.Iterable[str]) -> None:
         def merged(instance: Json) -> tuple[Json, Json]:
@@ -184,14 +189,14 @@ class GceProvider(Provider):
             body = {"labels": _merge(seen, write, remove), "labelFingerprint": instance.get("labelFingerprint", "")}
             return {"labels": seen}, body
 
-        self._merge(machine, "write its labels", "set_labels", merged)
+        self._merge(machine, "write its labels", "setLabels", merged)
 
     def _set_tags(self, machine: Observed, tags: t.Sequence[str]) -> None:
         def merged(instance: Json) -> tuple[Json, Json]:
             seen = instance.get("tags", {})
             return {"items": seen.get("items", [])}, {"items": list(tags), **_print_of(seen)}
 
-        self._merge(machine, "write its network tags", "set_tags", merged)
+        self._merge(machine, "write its network tags", "setTags", merged)
 
     def _merge(self, machine: Observed, what: str, call: str, merged: t.Callable[[Json], tuple[Json, Json]]) -> None:
         """Change what has a fingerprint: read, merge, write; where another write came between, again from the start.
@@ -214,21 +219,22 @@ class GceProvider(Provider):
         wanted = step.settings
         if "machine_type" in wanted:
             path = f"zones/{machine.info['zone']}/machineTypes/{wanted['machine_type']}"
-            self._call(machine, "change its type", "set_machine_type", {"machineType": path})
+            self._call(machine, "change its type", "setMachineType", {"machineType": path})
         if "vm_service_account" in wanted or "vm_scopes" in wanted:
             account = {**machine.settings, **spec.settings}
             body = {"email": account["vm_service_account"], "scopes": list(account["vm_scopes"])}
-            self._call(machine, "change its service account", "set_service_account", body)
+            self._call(machine, "change its service account", "setServiceAccount", body)
         if "shielded" in wanted:
             self._call(
                 machine,
                 "change its Shielded VM options",
-                "update_shielded_instance_config",
+                "updateShieldedInstanceConfig",
                 shielded(wanted["shielded"]),
+                "PATCH",
             )
         if "max_run_duration" in wanted:
             body = scheduling({**machine.settings, **wanted})
-            self._call(machine, "change its scheduling", "set_scheduling", body)
+            self._call(machine, "change its scheduling", "setScheduling", body)
         if "network_tags" in wanted:
             self._set_tags(machine, wanted["network_tags"])
         flags = {}
@@ -243,7 +249,7 @@ class GceProvider(Provider):
 
     def _grow(self, machine: Observed, size: int) -> None:
         disk, zone = machine.info["boot_disk"], machine.info["zone"]
-        self._operations.run(f"{disk}: grow the disk", "disks.resize", zone, {"sizeGb": str(size)}, disk=disk)
+        self._operations.run(f"{disk}: grow the disk", zone, f"disks/{disk}/resize", {"sizeGb": str(size)})
 
 
 def _merge(seen: t.Mapping[str, str], write: t.Mapping[str, str], remove: t.Iterable[str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, devcontainer.cloud contributors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
-"""google-api-core's exceptions and operation.error as ours: one place where an SDK's errors become sentences.
+"""The API's answers, operation.error and the SDK's exceptions as ours: one place where they become sentences.
 
 A 403 is not always a permission error: the reason beside it tells. And an operation that was accepted may still fail;
 its codes are the same reasons in capitals, or nearly so.
@@ -23,10 +23,9 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
 
 try:
     import requests.exceptions as http
-    from google.api_core import exceptions as api
     from google.auth import exceptions as auth
 except ImportError:  # the module says so in a sentence
-    http = api = auth = t.cast(t.Any, None)
+    http = auth = t.cast(t.Any, None)
 
 Json = t.Mapping[str, t.Any]
 
@@ -93,12 +92,6 @@ def saying(what: str, changes: bool = False) -> t.Iterator[None]:
     """
     try:
         yield
-    except api.GoogleAPICallError as error:
-        reasons = [str(e.get("reason", "")) for e in error.errors or () if isinstance(e, t.Mapping)]
-        status = int(error.code or 0)
-        code = next((reason for reason in reasons if reason), "") or _BY_STATUS.get(status, "")
-        message = re.sub(r"^[A-Z]+ https?://\S+: ", "", str(error.message or error))
-        raise typed(what, code, message, status, changes) from error
     except auth.TransportError as error:
         raise Unreachable(f"{what}: the token service cannot be reached ({error}); check proxy and network") from error
     except auth.RefreshError as error:
@@ -124,6 +117,24 @@ WAYS_IN = (
     "set auth_kind with service_account_file, service_account_contents or access_token, the GCP_* variables of the "
     "same names, or run gcloud auth application-default login"
 )
+
+
+def answered(what: str, response: t.Any, changes: bool) -> dict[str, t.Any]:
+    """The JSON of an answer of ``requests``. Raises the error that it says."""
+    try:
+        content = response.json()
+    except ValueError:  # a proxy's page, or an answer cut short
+        content = None
+    if response.status_code < 400 and isinstance(content, dict):
+        return content
+    error = content.get("error", {}) if isinstance(content, dict) else {}
+    error = error if isinstance(error, dict) else {"message": str(error)}
+    status = response.status_code if response.status_code >= 400 else 502
+    code = next((str(e["reason"]) for e in error.get("errors", ()) if e.get("reason")), "") or _BY_STATUS.get(
+        status, ""
+    )
+    message = str(error.get("message", "")) or f"the answer is no JSON (HTTP {response.status_code})"
+    raise typed(what, code, message, status, changes)
 
 
 def check(what: str, operation: Json) -> None:

@@ -103,7 +103,7 @@ class Launcher:
         refusals: list[str] = []
         for zone in spec.create["zones"]:
             try:
-                self._operations.run(f"{spec.name}: launch in {zone}", "instances.insert", zone, in_zone(body, zone))
+                self._operations.run(f"{spec.name}: launch in {zone}", zone, "instances", in_zone(body, zone))
                 return
             except NoCapacity as error:
                 refusals.append(f"{zone}: {error}")

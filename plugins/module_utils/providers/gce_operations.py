@@ -32,13 +32,16 @@ class Operations:
         self._sleep = sleep
         self._deadline = monotonic() + timeout
 
-    def run(self, what: str, call: str, zone: str, body: Json | None = None, **names: str) -> None:
-        """Make a changing call and return once it is carried out. Raises CloudError, Lost past the deadline."""
-        self.finish(what, zone, self._api.change(what, call, zone, body, **names))
+    def run(self, what: str, zone: str, path: str, body: Json | None = None, verb: str = "POST") -> None:
+        """Make a changing call and return once it is carried out; ``path`` begins behind the zone.
 
-    def begin(self, what: str, call: str, zone: str, **names: str) -> None:
+        Raises CloudError, Lost past the deadline.
+        """
+        self.finish(what, zone, self._api.change(what, verb, f"zones/{zone}/{path}", body))
+
+    def begin(self, what: str, zone: str, path: str, verb: str = "POST") -> None:
         """Make a changing call and return once it is accepted; a refusal that is known already is raised."""
-        check(what, self._api.change(what, call, zone, None, **names))
+        check(what, self._api.change(what, verb, f"zones/{zone}/{path}"))
 
     def finish(self, what: str, zone: str, operation: Json) -> None:
         """Return once the operation is done. Raises what it ended with; Lost where that is not known."""
