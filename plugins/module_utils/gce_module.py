@@ -112,6 +112,9 @@ def _check(given: options.Options, region: str) -> None:
     for zone in given["zones"]:
         if zone.rpartition("-")[0] != region:
             raise InvalidInput(f"zones: {zone!r} is not in the region {region!r}; a workspace stays in one region")
+    subnetwork = given["subnetwork"] or ""
+    if "/" in subnetwork and f"regions/{region}/" not in subnetwork:
+        raise InvalidInput(f"subnetwork: {subnetwork!r} is not in the region {region!r}; give one that is")
     for key, value in (given["tags"] or {}).items():
         if str(key).startswith(_OWN_LABELS):
             raise InvalidInput(f"tags: the key {key!r} is the collection's or the cloud's own; choose another")

@@ -121,8 +121,13 @@ def in_zone(body: Json, zone: str) -> Json:
         **disk["initializeParams"],
         "diskType": f"zones/{zone}/diskTypes/{disk['initializeParams']['diskType']}",
     }
+    (interface,) = body["networkInterfaces"]
+    subnetwork = interface["subnetwork"]
+    if "/" not in subnetwork:
+        subnetwork = f"regions/{zone.rpartition('-')[0]}/subnetworks/{subnetwork}"
     return {
         **body,
+        "networkInterfaces": [{**interface, "subnetwork": subnetwork}],
         "machineType": f"zones/{zone}/machineTypes/{body['machineType']}",
         "disks": [{**disk, "initializeParams": parameters}],
     }
