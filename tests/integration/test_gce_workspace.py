@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import subprocess
@@ -11,6 +13,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.devcontainer.cloud.plugins.modules import gce_workspace, gce_workspace_info
 
 from tests.sandbox.gce import Api, Delays
 
@@ -28,23 +32,22 @@ PLAYBOOK = """
       api_endpoint: "{{ endpoint }}"
       service_account_file: "{{ key_file }}"
   tasks:
-    - block:
-        - devcontainer.cloud.gce_workspace:
-          args: "{{ arguments }}"
-          register: answer
-          when: verb == 'workspace'
-        - devcontainer.cloud.gce_workspace_info:
-            names: "{{ names | default(omit) }}"
-          register: looked
-          when: verb == 'info'
-      always:
-        - ansible.builtin.copy:
-            content: "{{ (looked if verb == 'info' else answer) | to_json }}"
-            dest: "{{ out }}"
-            mode: "0600"
-          check_mode: false
-          changed_when: false
-          diff: false
+    - devcontainer.cloud.gce_workspace:
+        name: demo
+        state: "{{ item }}"
+        owner: ada
+        zones: [europe-west3-a]
+        subnetwork: workspaces
+        ssh_keys: ["{{ key }}"]
+        wait_timeout: 60
+      loop: [running, running, stopped, running, suspended, running, absent, absent]
+      register: answer
+    - devcontainer.cloud.gce_workspace_info:
+      register: looked
+    - ansible.builtin.copy:
+        content: "{{ {'answers': answer.results, 'looked': looked} | to_json }}"
+        dest: "{{ out }}"
+        mode: "0600"
 """
 
 
@@ -55,36 +58,49 @@ class Cloud:
     api: Api
     folder: Path
 
-    def _play(self, *arguments: str, **variables: t.Any) -> dict[str, t.Any]:
+    def play(self, *flags: str) -> dict[str, t.Any]:
+        """The playbook by ansible-playbook; what it wrote."""
         out = self.folder / "answer.json"
-        out.unlink(missing_ok=True)
-        inputs = {"endpoint": self.api.endpoint, "key_file": str(self.folder / "key.json"), "out": str(out)}
+        inputs = {"endpoint": self.api.endpoint, "key_file": str(self.folder / "key.json"), "out": str(out), "key": KEY}
         env = {key: value for key, value in os.environ.items() if not key.startswith(("GCP_", "GOOGLE_", "ANSIBLE_"))}
         env.update(ANSIBLE_COLLECTIONS_PATH=str(ROOT / ".collections"), PATH=f"{BIN}:{env['PATH']}")
         done = subprocess.run(
-            ["ansible-playbook", "-i", "localhost,", "-e", json.dumps({**inputs, **variables}), *arguments, "play.yml"],
+            ["ansible-playbook", "-i", "localhost,", "-e", json.dumps(inputs), *flags, "play.yml"],
             cwd=self.folder,
             env={**env, "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_PYTHON_INTERPRETER": sys.executable},
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=300,
             check=False,
         )
-        assert out.exists(), done.stdout + done.stderr
-        answer: dict[str, t.Any] = json.loads(out.read_text())
-        assert (done.returncode != 0) == answer.get("failed", False), done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         assert "PRIVATE KEY" not in done.stdout + done.stderr + out.read_text()
+        answer: dict[str, t.Any] = json.loads(out.read_text())
         return answer
 
-    def run(self, *flags: str, **options: t.Any) -> dict[str, t.Any]:
-        """The module with a workspace's usual options and these; its answer, failed or not."""
+    def run(self, **options: t.Any) -> dict[str, t.Any]:
+        """The module itself with a workspace's usual options and these; its answer, failed or not."""
         usual = {"name": "demo", "owner": "ada", "zones": ZONES, "subnetwork": "workspaces", "ssh_keys": [KEY]}
         arguments = {"wait_timeout": 60, **usual, **options}
-        return self._play(*flags, verb="workspace", arguments={k: v for k, v in arguments.items() if v is not None})
+        return self._module(gce_workspace.main, {k: v for k, v in arguments.items() if v is not None})
 
     def info(self, **options: t.Any) -> dict[str, t.Any]:
         """The _info module."""
-        return self._play(verb="info", **options)
+        return self._module(gce_workspace_info.main, options)
+
+    def _module(self, main: t.Callable[[], None], options: dict[str, t.Any]) -> dict[str, t.Any]:
+        access = {"api_endpoint": self.api.endpoint, "service_account_file": str(self.folder / "key.json")}
+        said = io.StringIO()
+        with (
+            patch_module_args({"region": "europe-west3", **access, **options}),
+            contextlib.redirect_stdout(said),
+            pytest.raises(SystemExit) as left,
+        ):
+            main()
+        answer: dict[str, t.Any] = json.loads(said.getvalue())
+        assert bool(left.value.code) == answer.get("failed", False)
+        assert "PRIVATE KEY" not in said.getvalue()
+        return answer
 
     def fault(self, **fault: t.Any) -> None:
         """Something goes wrong; once, where nothing else is said."""
@@ -126,26 +142,44 @@ def verbs(answer: dict[str, t.Any]) -> list[str]:
     return [step["step"] for step in answer["workspaces"][0]["steps"]]
 
 
+def test_a_life_by_playbook(cloud: Cloud) -> None:
+    played = cloud.play()
+    answers = [answer["workspaces"][0] for answer in played["answers"]]
+    steps = [[step["step"] for step in answer["steps"]] for answer in answers]
+    assert steps == [["create"], [], ["stop"], ["tag", "start"], ["suspend"], ["tag", "start"], ["delete"], []]
+    assert [answer["changed"] for answer in played["answers"]] == [bool(each) for each in steps]
+    assert [a["state"] for a in answers] == ["running"] * 2 + [
+        "stopped",
+        "running",
+        "suspended",
+        "running",
+        "absent",
+        "absent",
+    ]
+    assert played["looked"]["workspaces"] == [] and not cloud.machines
+    assert cloud.api.world.faults.ignored == {}, "read-only fields were sent"
+
+
 def test_a_life(cloud: Cloud) -> None:
-    checked = cloud.run("--check", "--diff")
+    checked = cloud.run(_ansible_check_mode=True, _ansible_diff=True)
     assert verbs(checked) == ["create"] and checked["changed"] and not cloud.machines
+    assert checked["diff"][0]["before"] == {"state": "absent"}
     made = cloud.run()
     (workspace,) = made["workspaces"]
-    assert made["changed"] and workspace["state"] == "running" and workspace["zone"] == ZONES[0]
+    assert made["changed"] and workspace["state"] == "running" and workspace["zone"] == ZONES[0], made
     assert workspace["address"] == workspace["private_address"] and not workspace["public_address"]
     assert workspace["host_key"].startswith("ssh-ed25519 ") and workspace["owner"] == "ada"
     again = cloud.calls_of(lambda: cloud.run())
-    assert set(again) == {"instances.aggregatedList", "token"}, "a second run changed something"
+    assert again == {"instances.aggregatedList": 1, "token": 1}, "a second run changed something"
     assert cloud.info()["workspaces"] == cloud.info(names=["demo"])["workspaces"]
     assert verbs(cloud.run(state="stopped")) == ["stop"] and cloud.info()["workspaces"][0]["state"] == "stopped"
-    assert verbs(cloud.run(state="stopped")) == []
-    assert verbs(cloud.run())[-1:] == ["start"]
-    assert verbs(cloud.run(state="suspended")) == ["suspend"]
-    assert cloud.info()["workspaces"][0]["state"] == "suspended"
-    assert verbs(cloud.run())[-1:] == ["start"] and cloud.info()["workspaces"][0]["state"] == "running"
-    assert verbs(cloud.run(state="absent")) == ["delete"] and not cloud.machines
-    assert verbs(cloud.run(state="absent")) == []
-    assert cloud.api.world.faults.ignored == {}, "read-only fields were sent"
+    assert verbs(cloud.run(state="stopped")) == [] == verbs(cloud.run(state="suspended"))
+    assert cloud.run(_ansible_check_mode=True)["changed"]
+    assert verbs(cloud.run())[-1] == "start"
+    assert verbs(cloud.run(state="suspended", retention="14d")) == ["tag", "suspend"]
+    assert cloud.info()["workspaces"][0]["expires_at"]
+    assert verbs(cloud.run())[-1] == "start"
+    assert not cloud.info()["workspaces"][0]["expires_at"]
 
 
 def test_a_resize_stops_changes_and_starts_again(cloud: Cloud) -> None:
@@ -242,7 +276,7 @@ def test_a_zone_that_cannot_be_seen_makes_no_second_machine(cloud: Cloud, state:
     failed = cloud.run(state=state)
     assert failed["failed"] and ZONES[1] in failed["msg"] and "nothing was done" in failed["msg"]
     assert not failed["changed"] and list(cloud.machines) == [f"{ZONES[1]}/demo"]
-    checked = cloud.run("--check")
+    checked = cloud.run(_ansible_check_mode=True)
     assert checked["failed"] and ZONES[1] in checked["msg"]
 
 
@@ -252,7 +286,7 @@ def test_an_unreachable_zone_elsewhere_hinders_nobody(cloud: Cloud) -> None:
     cloud.fault(method="instances.aggregatedList", unreachable=True, zone=ZONES[2], times=None)
     assert not cloud.run()["changed"], "the machine is seen, wherever else cannot be"
     listed = cloud.info()
-    assert [w["name"] for w in listed["workspaces"]] == ["demo"] and ZONES[2] in listed["warnings"][0]
+    assert [w["name"] for w in listed["workspaces"]] == ["demo"] and ZONES[2] in json.dumps(listed["warnings"])
 
 
 @pytest.mark.parametrize("times", [1, 4])
