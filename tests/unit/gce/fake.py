@@ -104,7 +104,7 @@ class Session:
         self.operations[operation["name"]] = {**operation, "left": self.early}
         target = INSTANCE.fullmatch(path)
         if target and not error:
-            stale = self._apply(self.instances[target[1], target[2]], target[3], body)
+            stale = self._apply(self.instances.get((target[1], target[2]), {}), target[3], body)
             if stale:
                 return stale
         return Answer(200, operation)
