@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
+    CloudError,
     Lost,
     NoCapacity,
     NotYet,
@@ -172,3 +173,52 @@ def test_without_wait_it_starts_and_returns():
     cloud = Cloud(latency=50)
     (outcome,) = go(Simulated(cloud), [spec("a")], wait=False)
     assert outcome.after.state == "pending" and outcome.error is None and outcome.changed
+
+
+def test_one_that_cannot_be_looked_for_does_not_hide_the_others():
+    class Blind(Simulated):
+        def observe(self, specs):
+            return {**super().observe(specs), "b": CloudError("its zone is dark")}
+
+    cloud = Cloud()
+    a, b = go(Blind(cloud), [spec("a"), spec("b")])
+    assert a.at_rest and a.changed and not b.changed and "dark" in str(b.error)
+    assert [verb for verb, _key in cloud.log] == ["create"]
+
+
+def test_a_throttled_look_is_no_answer():
+    class Busy(Simulated):
+        def observe(self, specs):
+            self.looks += 1
+            if self.looks < 3:
+                raise Throttled("slow down")
+            return super().observe(specs)
+
+    cloud = Cloud(latency=50)
+    (checked,) = go(Busy(cloud), [spec("a")], check_mode=True)
+    assert [step.verb for step in checked.steps] == ["create"] and not cloud.log
+    (begun,) = go(Busy(cloud), [spec("a")], wait=False)
+    assert begun.changed and [verb for verb, _key in cloud.log] == ["create"]
+
+    class Dark(Simulated):
+        def observe(self, specs):
+            raise Throttled("slow down")
+
+    (checked,) = go(Dark(cloud), [spec("a")], check_mode=True)
+    assert "slow down" in str(checked.error) and not checked.changed
+
+
+def test_twins_are_named_with_their_zones():
+    cloud = Cloud()
+    for zone in ("z-a", "z-b"):
+        cloud.put(Observed(zone[-1] * 3, "running", True, labels=identity("twin"), info={"zone": zone}))
+    (outcome,) = go(Simulated(cloud), [spec("twin")])
+    assert "aaa in z-a and bbb in z-b" in str(outcome.error)
+
+
+def test_why_it_cannot_be_suspended_is_the_providers_own_reason():
+    for reason, said in (("it has GPUs", "cannot be suspended: it has GPUs"), ("", "hibernation is chosen")):
+        cloud = Cloud()
+        cloud.put(Observed("i-1", "running", True, labels=identity("a"), can_suspend=False, reason=reason))
+        (outcome,) = go(Simulated(cloud), [spec("a", state="suspended")])
+        assert said in str(outcome.error) and ("hibernation" in str(outcome.error)) is not bool(reason)

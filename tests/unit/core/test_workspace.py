@@ -31,7 +31,7 @@ def contracts(draw):
     free = [k for k in KEYS if k not in labels and k not in TIMES and k != "user"]
     labels.update(draw(st.dictionaries(st.sampled_from(free), TEXT)))
     labels.update(draw(st.dictionaries(st.sampled_from(TIMES), st.just("2026-11-24T17:00:00Z"))))
-    labels["user"] = draw(st.from_regex(r"[a-z_][a-z0-9_]{0,20}[a-z0-9]", fullmatch=True).filter(lambda u: u[0] != "_"))
+    labels["user"] = draw(st.from_regex(r"[a-z_][a-z0-9_-]{0,31}", fullmatch=True))
     return labels
 
 

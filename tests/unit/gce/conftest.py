@@ -30,39 +30,43 @@ class Time:
         self.now += seconds
 
 
+def make_instance(
+    name: str = "demo", zone: str = "europe-west3-a", ours: bool = True, **more: t.Any
+) -> dict[str, t.Any]:
+    labels, metadata = codec.to_gce({**identity(name), "owner": "Ada L.", "user": "dev"} if ours else {})
+    return copy.deepcopy(
+        {
+            "id": "4501234567890123456",
+            "name": name,
+            "zone": f"{URL}/{zone}",
+            "status": "RUNNING",
+            "machineType": f"{URL}/{zone}/machineTypes/e2-medium",
+            "labels": {**labels, "cost-center": "42", "goog-ops-agent": "on"},
+            "labelFingerprint": "l1",
+            "metadata": {
+                "fingerprint": "m1",
+                "items": [{"key": k, "value": v} for k, v in {**metadata, "serial-port-enable": "TRUE"}.items()],
+            },
+            "tags": {"items": ["web", "dev"], "fingerprint": "t1"},
+            "networkInterfaces": [{"networkIP": "10.0.0.2"}],
+            "disks": [{"boot": True, "diskSizeGb": "30", "source": f"{URL}/{zone}/disks/{name}"}],
+            **more,
+        }
+    )
+
+
+def make_provider(session: Session, wait: bool = True, timeout: float = 600) -> GceProvider:
+    time = Time()
+    api = Api("p", session, sleep=time.sleep)
+    operations = Operations(api, timeout, time.monotonic, time.sleep)
+    return GceProvider(api, "europe-west3", operations, wait)
+
+
 @pytest.fixture
 def instance() -> t.Callable[..., dict[str, t.Any]]:
-    def make(name: str = "demo", zone: str = "europe-west3-a", ours: bool = True, **more: t.Any) -> dict[str, t.Any]:
-        labels, metadata = codec.to_gce({**identity(name), "owner": "Ada L.", "user": "dev"} if ours else {})
-        return copy.deepcopy(
-            {
-                "id": "4501234567890123456",
-                "name": name,
-                "zone": f"{URL}/{zone}",
-                "status": "RUNNING",
-                "machineType": f"{URL}/{zone}/machineTypes/e2-medium",
-                "labels": {**labels, "cost-center": "42", "goog-ops-agent": "on"},
-                "labelFingerprint": "l1",
-                "metadata": {
-                    "fingerprint": "m1",
-                    "items": [{"key": k, "value": v} for k, v in {**metadata, "serial-port-enable": "TRUE"}.items()],
-                },
-                "tags": {"items": ["web", "dev"], "fingerprint": "t1"},
-                "networkInterfaces": [{"networkIP": "10.0.0.2"}],
-                "disks": [{"boot": True, "diskSizeGb": "30", "source": f"{URL}/{zone}/disks/{name}"}],
-                **more,
-            }
-        )
-
-    return make
+    return make_instance
 
 
 @pytest.fixture
 def provider() -> t.Callable[..., GceProvider]:
-    def make(session: Session, wait: bool = True, timeout: float = 600) -> GceProvider:
-        time = Time()
-        api = Api("p", session, sleep=time.sleep)
-        operations = Operations(api, timeout, time.monotonic, time.sleep)
-        return GceProvider(api, "europe-west3", operations, wait)
-
-    return make
+    return make_provider

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.core.simulator import FakeClock
+from tests.unit.gce.conftest import make_instance, make_provider
 from tests.unit.gce.fake import Session, refusal
 from tests.unit.gce.test_launch import ZONES, spec
 
@@ -97,7 +98,7 @@ def test_the_next_zone_is_tried_once_the_operation_has_failed(provider):
 def test_no_zone_has_room(provider):
     session = Session()
     session.failing = {f"{zone}/instances": EXHAUSTED for zone in ZONES}
-    with pytest.raises(NoCapacity, match="europe-west3-a: .*europe-west3-b: "):
+    with pytest.raises(NoCapacity, match=r"europe-west3-a: .*europe-west3-b: "):
         provider(session).apply(CREATE, spec(), None)
 
 
@@ -207,9 +208,7 @@ def test_a_lifetime_keeps_the_rest_of_the_scheduling(instance, provider):
 )
 def test_whoever_writes_at_the_same_time_nobodys_keys_are_lost(theirs, ours, gone, others):
     """Others write their own key between our look and our write, again and again."""
-    from tests.unit.gce import conftest
-
-    made = conftest.instance.__wrapped__()()
+    made = make_instance()
     session = Session()
     made["labels"] = {**theirs, "d": "9"}
     machine = at("europe-west3-a", session, made)
@@ -223,7 +222,7 @@ def test_whoever_writes_at_the_same_time_nobodys_keys_are_lost(theirs, ours, gon
 
     session.before_write = write_first
     step = Step("tag", tags=ours, remove_tags=tuple(gone - set(ours)))
-    conftest.provider.__wrapped__()(session).apply(step, Spec("demo"), machine)
+    make_provider(session).apply(step, Spec("demo"), machine)
     expected = {k: v for k, v in {**theirs, "d": "9", **ours}.items() if k not in gone - set(ours)}
     written = {f"other-{number}": "x" for number in range(left[0], others)}
     assert made["labels"] == {**expected, **written}
