@@ -169,7 +169,7 @@ def test_a_life(cloud: Cloud) -> None:
     assert made["changed"] and workspace["state"] == "running" and workspace["zone"] == ZONES[0], made
     assert workspace["address"] == workspace["private_address"] and not workspace["public_address"]
     assert workspace["host_key"].startswith("ssh-ed25519 ") and workspace["owner"] == "ada"
-    again = cloud.calls_of(lambda: cloud.run())
+    again = cloud.calls_of(cloud.run)
     assert again == {"instances.aggregatedList": 1, "token": 1}, "a second run changed something"
     assert cloud.info()["workspaces"] == cloud.info(names=["demo"])["workspaces"]
     assert verbs(cloud.run(state="stopped")) == ["stop"] and cloud.info()["workspaces"][0]["state"] == "stopped"

@@ -58,7 +58,8 @@ class Session:
         """One call."""
         path = url.split("/projects/p/")[1]
         self.calls.append(Call(verb, path, dict(params or {}), json, timeout))
-        given = self.first.pop(0) if self.first else None
+        given = next(iter(self.first), None)
+        del self.first[:1]
         if isinstance(given, Exception):
             raise given
         if given is not None:

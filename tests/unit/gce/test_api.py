@@ -57,7 +57,7 @@ def test_what_a_change_ends_with(trouble, kind):
     session = Session(*trouble)
     with pytest.raises(CloudError) as error:
         api(session).change("x", "POST", "zones/z/instances")
-    assert type(error.value) is kind and len(session.calls) == len(trouble)
+    assert error.type is kind and len(session.calls) == len(trouble)
 
 
 def test_a_read_that_gets_no_answer_is_only_throttled():

@@ -45,7 +45,7 @@ def test_answers(status, reason, message, reading, changing):
     for changes, kind in ((False, reading), (True, changing)):
         with pytest.raises(CloudError) as error:
             gce_errors.answered("look", refusal(status, reason, message or "why"), changes)
-        assert type(error.value) is kind
+        assert error.type is kind
         assert str(error.value).startswith(f"look: {message or 'why'}")
 
 
@@ -88,7 +88,7 @@ def test_operations(code, kind, status):
         operation["httpErrorStatusCode"] = status
     with pytest.raises(CloudError) as error:
         gce_errors.check("start", operation)
-    assert type(error.value) is kind and f"start: why ({code})" in str(error.value)
+    assert error.type is kind and f"start: why ({code})" in str(error.value)
 
 
 def test_an_operation_without_an_error_is_fine():
@@ -116,4 +116,4 @@ def test_exceptions(raised, reading, changing):
     for changes, kind in ((False, reading), (True, changing)):
         with pytest.raises(CloudError) as error, gce_errors.saying("look", changes):
             raise raised
-        assert type(error.value) is kind and "secret" not in str(error.value)
+        assert error.type is kind and "secret" not in str(error.value)

@@ -197,8 +197,12 @@ def test_the_startup_script_does_its_work_once(tmp_path):
     for folder in ("/etc/", "/var/lib/"):
         script = script.replace(f"{folder}", f"{tmp_path}{folder}")
     script = script.replace("set -eu\n", "set -eu\n" + STUBS, 1)
-    run = {"check": True, "env": {"ROOT": str(tmp_path), "PATH": "/usr/bin:/bin"}, "input": script, "text": True}
-    subprocess.run(["sh"], **run)
+
+    def boot():
+        environment = {"ROOT": str(tmp_path), "PATH": "/usr/bin:/bin"}
+        subprocess.run(["sh"], check=True, env=environment, input=script, text=True)
+
+    boot()
     keys = tmp_path / "home/dev/.ssh/authorized_keys"
     assert keys.read_text() == KEY + "\n"
     assert [path.name for path in sorted((tmp_path / "etc/ssh").iterdir())] == [
@@ -210,7 +214,7 @@ def test_the_startup_script_does_its_work_once(tmp_path):
     assert (tmp_path / "etc/sudoers.d/90-cloud-init-users").read_text() == "dev ALL=(ALL) NOPASSWD:ALL\n"
     assert (tmp_path / "restarted").read_text() == "ssh.service\n"
     keys.write_text("rotated")
-    subprocess.run(["sh"], **run)
+    boot()
     assert keys.read_text() == "rotated", "what a role did was undone by the next boot"
     assert (tmp_path / "restarted").read_text() == "ssh.service\n"
 
