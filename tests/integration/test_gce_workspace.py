@@ -325,6 +325,38 @@ def test_many_are_seen_by_one_call(cloud: Cloud) -> None:
     assert made == {"instances.aggregatedList": 1, "token": 1}
 
 
+METADATA = """
+import json, sys
+from tests import conftest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.devcontainer.cloud.plugins.modules import gce_workspace_info
+with patch_module_args(json.loads(sys.argv[1])):
+    gce_workspace_info.main()
+"""
+
+
+@pytest.mark.parametrize("kind", ["application", "machineaccount"])
+def test_a_machines_own_account_is_enough(cloud: Cloud, kind: str) -> None:
+    cloud.run()
+    seed = cloud.api.seed()
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("GCP_", "GOOGLE_", "GCLOUD_"))}
+    host = seed["metadata_host"]
+    env.update(GCE_METADATA_HOST=host, GCE_METADATA_IP=host, CLOUDSDK_CONFIG=str(cloud.folder))
+    options = {"auth_kind": kind, "api_endpoint": seed["endpoint"], "region": "europe-west3"}
+    options.update({"project": seed["project"]} if kind == "machineaccount" else {})
+    done = subprocess.run(
+        [sys.executable, "-c", METADATA, json.dumps(options)],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [w["name"] for w in json.loads(done.stdout)["workspaces"]] == ["demo"]
+
+
 def test_a_forbidden_project_and_a_bad_key_are_said_once(cloud: Cloud) -> None:
     denied = cloud.run(project="somebody-elses")
     assert denied["failed"] and "permission" in denied["msg"]

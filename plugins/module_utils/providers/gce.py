@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.devcontainer.cloud.plugins.module_utils import codec
@@ -76,9 +77,12 @@ class GceProvider(Provider):
         found: dict[str, list[Observed]] = {name: [] for name in names or ()}
         for instance in self._look(names):
             machine = gce_view.observed(instance)
-            name = machine.labels.get("workspace", "") if machine.ours else instance["name"]
-            if name in found or (names is None and machine.ours):
-                found.setdefault(name, []).append(machine)
+            workspace = machine.labels["workspace"] if machine.ours else ""
+            if workspace in found or (names is None and workspace):
+                found.setdefault(workspace, []).append(machine)
+            if instance["name"] in found and instance["name"] != workspace and names is not None:
+                # Whoever it is has the name: no machine of ours can have it too.
+                found[instance["name"]].append(dataclasses.replace(machine, ours=False))
         if names is None:
             return dict(sorted(found.items()))
         return {name: machines or self._unseen(name) for name, machines in found.items()}

@@ -66,6 +66,16 @@ def test_a_name_that_is_taken_shows_as_not_ours(instance, provider):
     assert not machine.ours
 
 
+def test_a_name_that_another_workspace_has_taken_shows_as_not_its_own(instance, provider):
+    session = Session()
+    made = instance()
+    made["labels"]["devcontainer-workspace"] = "other"
+    at("europe-west3-a", session, made)
+    seen = provider(session).find(["demo", "other"])
+    assert [[m.ours for m in seen[name]] for name in ("demo", "other")] == [[False], [True]]
+    assert list(provider(session).find(None)) == ["other"]
+
+
 @pytest.mark.parametrize("state", ["running", "stopped", "absent"])
 def test_nothing_is_made_or_called_absent_while_a_zone_cannot_be_seen(provider, state):
     session = Session()
