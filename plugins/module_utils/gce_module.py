@@ -41,7 +41,8 @@ GCE_SPEC: options.Options = {
     "vm_scopes": {"type": "list", "elements": "str", "default": ["logging.write", "monitoring.write"]},
     "spot": {"type": "bool", "default": False},
     "max_run_duration": {"type": "str"},
-    "cloud_config": {"type": "dict", "default": {}, "no_log": True},
+    # Not no_log: Ansible would then blot out its every word and number wherever it stands, in addresses too.
+    "cloud_config": {"type": "dict", "default": {}, "no_log": False},
 }
 _ZONE = re.compile(r"^[a-z]+-[a-z]+[0-9]+-[a-z]$")
 _SUBNETWORK = re.compile(
@@ -152,12 +153,23 @@ def _scope(name: str) -> str:
 
 
 class GceModule(AnsibleModule):  # type: ignore[misc]
-    """A module with google.cloud's authentication options."""
+    """A module with google.cloud's options that does not say what it was given as cloud_config, however it ends."""
 
     def __init__(self, argument_spec: options.Options) -> None:
-        super().__init__(argument_spec={**argument_spec, **AUTH_SPEC}, supports_check_mode=True)
+        # no_log here means no line with all options in the system's log.
+        super().__init__(argument_spec={**argument_spec, **AUTH_SPEC}, supports_check_mode=True, no_log=True)
         if not HAS_GOOGLE_AUTH:
             self.fail_json(msg=missing_required_lib("google-auth and requests"))
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        workspace_module.hide_cloud_config(self.params)
+        super().exit_json(**kwargs)
+        raise AssertionError("exit_json returned")
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        workspace_module.hide_cloud_config(self.params)
+        super().fail_json(msg, **kwargs)
+        raise AssertionError("fail_json returned")
 
     @property
     def region(self) -> str:

@@ -69,6 +69,14 @@ def show(module: t.Any, find: t.Callable[[t.Optional[t.Sequence[str]]], Found], 
     module.exit_json(changed=False, workspaces=workspaces)
 
 
+def hide_cloud_config(params: dict[str, t.Any]) -> None:
+    """Take cloud_config out of what Ansible repeats of a task's options, in place."""
+    entries = params.get("workspaces")
+    for given in (params, *(entries if isinstance(entries, list) else ())):
+        if isinstance(given, dict) and given.get("cloud_config"):
+            given["cloud_config"] = "NOT_LOGGING_PARAMETER"
+
+
 def specs_or_fail(module: t.Any, specs: t.Callable[[], list[Spec]]) -> list[Spec]:
     """The task's specs; leaves the module where an option cannot be used, or where there are none."""
     try:

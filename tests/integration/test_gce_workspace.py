@@ -199,6 +199,14 @@ def test_a_resize_stops_changes_and_starts_again(cloud: Cloud) -> None:
     assert not again["changed"], again
 
 
+def test_cloud_config_reaches_the_machine_and_is_not_repeated(cloud: Cloud) -> None:
+    secret = {"image": "ubuntu-24.04", "cloud_config": {"runcmd": ["echo hunter2 10"]}}
+    made = cloud.run(name=None, workspaces=[{"name": "demo", **secret}])
+    assert made["workspaces"][0]["address"].startswith("10."), made["workspaces"][0]
+    assert "hunter2" not in json.dumps(made) and "hunter2" in json.dumps(cloud.machines)
+    assert "hunter2" not in json.dumps(cloud.run(**secret, disk_size=1))
+
+
 def test_spot_confidential_and_service_account(cloud: Cloud) -> None:
     account = cloud.api.seed()["service_account"]
     made = cloud.run(spot=True, vm_service_account=account, public_ip=True, image="ubuntu-24.04")

@@ -9,6 +9,7 @@ the one before is done and has failed; where that is not known, nothing more is 
 from __future__ import annotations
 
 import re
+import time
 import typing as t
 
 from ansible_collections.devcontainer.cloud.plugins.module_utils import codec, user_data
@@ -17,6 +18,7 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
     InvalidInput,
     Lost,
     NoCapacity,
+    NotYet,
 )
 from ansible_collections.devcontainer.cloud.plugins.module_utils.lifecycle import Step
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers import gce_guest
@@ -36,6 +38,8 @@ FAMILIES: dict[str, tuple[str, str, str]] = {
 WITHOUT_CLOUD_INIT = frozenset({"debian-12", "debian-13"})
 #: The machine series with ARM processors.
 ARM_SERIES = ("a4x-", "c4a-", "n4a-", "t2a-")
+#: How long a machine whose name is taken may stay invisible, in seconds; past it, the refusal stands.
+LONGEST_INVISIBLE = 30.0
 SCOPE_PREFIX = "https://www.googleapis.com/auth/"
 
 _IMAGE = re.compile(r"^projects/[a-z0-9.:-]+/global/images/(?:family/)?[a-z][a-z0-9-]*$")
@@ -89,15 +93,18 @@ def flag(value: bool) -> str:
 
 
 class Launcher:
-    """Launches for one task."""
+    """Launches for one task; remembers which names were refused since when."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, monotonic: t.Callable[[], float] = time.monotonic) -> None:
         self._operations = operations
+        self._monotonic = monotonic
+        self._refused_since: dict[str, float] = {}
 
     def launch(self, spec: Spec, step: Step) -> None:
         """Launch in the first zone that has capacity; return once the machine exists.
 
-        Raises NoCapacity naming every zone's refusal, Lost where a machine may exist that does not show yet.
+        Raises NoCapacity naming every zone's refusal, Lost where one may have been made, NotYet where there is one of
+        this name that does not show yet.
         """
         body = build_request(spec, step, user_data.new_host_key())
         refusals: list[str] = []
@@ -108,10 +115,14 @@ class Launcher:
             except NoCapacity as error:
                 refusals.append(f"{zone}: {error}")
             except CloudError as error:
-                if error.code == EXISTS:
-                    raise Lost(f"{error}; a machine of this name did not show yet", EXISTS) from error
+                if error.code == EXISTS and not isinstance(error, Lost) and self._may_show_yet(spec.name):
+                    raise NotYet(str(error), EXISTS) from error
                 raise
         raise NoCapacity(f"{spec.name}: no zone has room for a {spec.settings['machine_type']}; " + "; ".join(refusals))
+
+    def _may_show_yet(self, name: str) -> bool:
+        now = self._monotonic()
+        return now - self._refused_since.setdefault(name, now) <= LONGEST_INVISIBLE
 
 
 def in_zone(body: Json, zone: str) -> Json:

@@ -8,18 +8,22 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
     CloudError,
     Lost,
     NoCapacity,
+    NotYet,
     Throttled,
 )
 from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import converge
 from ansible_collections.devcontainer.cloud.plugins.module_utils.lifecycle import Step
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers import gce_view
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce import FILTER_NAMES, MOST_MERGES
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_api import Api
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_launch import LONGEST_INVISIBLE, Launcher
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_operations import Operations
 from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import MANAGED_BY, Spec, identity
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.core.simulator import FakeClock
-from tests.unit.gce.conftest import make_instance, make_provider
+from tests.unit.gce.conftest import Time, make_instance, make_provider
 from tests.unit.gce.fake import Session, refusal
 from tests.unit.gce.test_launch import ZONES, spec
 
@@ -115,7 +119,6 @@ def test_no_zone_has_room(provider):
 @pytest.mark.parametrize(
     ("session", "options"),
     [
-        (Session(refusal(409, "alreadyExists")), {}),
         (Session(*[refusal(503, "backendError")] * 4), {}),
         (Session(early=10**6), {"timeout": 30}),
     ],
@@ -124,6 +127,18 @@ def test_where_it_is_not_known_no_other_zone_is_tried(provider, session, options
     with pytest.raises(Lost):
         provider(session, **options).apply(CREATE, spec(), None)
     assert set(session.paths()) == {f"zones/{ZONES[0]}/instances"}
+
+
+def test_a_taken_name_that_does_not_show_is_waited_for_and_then_said():
+    session, time = Session(*[refusal(409, "alreadyExists", "taken")] * 3), Time()
+    launcher = Launcher(Operations(Api("p", session), 60), time.monotonic)
+    for _try in range(2):
+        with pytest.raises(NotYet, match="taken"):
+            launcher.launch(spec(), CREATE)
+    time.sleep(LONGEST_INVISIBLE + 1)
+    with pytest.raises(CloudError, match="taken") as error:
+        launcher.launch(spec(), CREATE)
+    assert error.type is CloudError and set(session.paths()) == {f"zones/{ZONES[0]}/instances"}
 
 
 def test_other_errors_try_no_other_zone(provider):
