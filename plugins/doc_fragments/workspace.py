@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options:
   name:
     description:
-      - The workspace's name, unique in the account and region.
+      - The workspace's name, unique in the account (or project) and region.
       - 1 to 40 lower case letters, digits and hyphens, beginning with a letter.
       - Mutually exclusive with O(workspaces).
     type: str

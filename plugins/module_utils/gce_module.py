@@ -216,7 +216,7 @@ def look_up(module: GceModule) -> None:
     def find(names: t.Sequence[str] | None) -> workspace_module.Found:
         found = provider.find(names)
         for zone, why in sorted(provider.blind.items()):
-            module.warn(f"{zone} could not be looked at, and what is in it is missing here: {why}")
+            module.warn(f"{zone or 'A zone'} could not be looked at, and what is in it is missing here: {why}")
         return found
 
     workspace_module.show(module, find, "gce", module.region)

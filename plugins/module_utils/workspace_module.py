@@ -43,10 +43,8 @@ def bring(module: t.Any, provider: Provider, name: str, region: str, specs: t.Se
     errors = [outcome.error for outcome in outcomes if outcome.error]
     if errors:
         # What concerns all of them, such as missing credentials, is said once.
-        sentences = list(dict.fromkeys(str(e) for e in errors if isinstance(e, Unreachable))) or [
-            str(e) for e in errors
-        ]
-        module.fail_json(msg="; ".join(sentences), **answer)
+        said = [error for error in errors if isinstance(error, Unreachable)] or errors
+        module.fail_json(msg="; ".join(dict.fromkeys(str(error) for error in said)), **answer)
     module.exit_json(**answer)
 
 

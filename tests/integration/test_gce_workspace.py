@@ -366,7 +366,8 @@ def test_a_machines_own_account_is_enough(cloud: Cloud, kind: str) -> None:
 
 
 def test_a_forbidden_project_and_a_bad_key_are_said_once(cloud: Cloud) -> None:
-    denied = cloud.run(project="somebody-elses")
-    assert denied["failed"] and "permission" in denied["msg"]
+    denied = cloud.run(project="somebody-elses", name=None, workspaces=[{"name": "a"}, {"name": "b"}])
+    assert denied["failed"] and denied["msg"].count("permission") == 1
+    assert all("permission" in workspace["error"] for workspace in denied["workspaces"])
     (cloud.folder / "key.json").write_text("{}")
     assert "service_account_file" in cloud.run()["msg"]

@@ -90,7 +90,7 @@ class GceProvider(Provider):
     def _unseen(self, name: str) -> list[Observed] | CloudError:
         if not self.blind:
             return []
-        where = ", ".join(f"{zone} {why}" for zone, why in sorted(self.blind.items()))
+        where = ", ".join(f"{zone or 'it is not said which'}: {why}" for zone, why in sorted(self.blind.items()))
         return Throttled(
             f"{name}: it may be in a zone that cannot be looked at now ({where}); nothing was done, try again later",
             "UNREACHABLE",

@@ -36,6 +36,18 @@ TRIES, PAUSES = 4, (0.5, 1.0, 2.0)
 CALL_TIMEOUT = 60.0
 #: The largest page of a list.
 PAGE = 500
+#: Warnings of a list that leave nothing out; any other may.
+HARMLESS = frozenset(
+    {"NO_RESULTS_ON_PAGE", "DEPRECATED_RESOURCE_USED", "DEPRECATED_TYPE_USED", "EXPERIMENTAL_TYPE_USED"}
+)
+
+
+def _warned(scope: str, content: Json) -> dict[str, str]:
+    """What a list says about a scope (or about itself) that may leave its answer incomplete."""
+    warning = content.get("warning", {})
+    if not warning or warning.get("code") in HARMLESS:
+        return {}
+    return {scope: f"{warning.get('message', '')} ({warning.get('code', '')})".strip()}
 
 
 def connect(credentials: t.Any, connections: int) -> t.Any:
@@ -65,7 +77,7 @@ class Api:
     def instances(self, expression: str) -> tuple[dict[str, list[Json]], dict[str, str]]:
         """All instances that a filter selects, by zone; and what could not be looked at: scope -> why.
 
-        An outage of one zone leaves the others' answers. Raises CloudError.
+        The scope is empty where the service does not say which. An outage of one zone leaves the others' answers. Raises CloudError.
         """
         found: dict[str, list[Json]] = {}
         blind: dict[str, str] = {}
@@ -75,9 +87,8 @@ class Api:
             for scope, content in page.get("items", {}).items():
                 zone = scope.rpartition("/")[2]
                 found.setdefault(zone, []).extend(content.get("instances", ()))
-                warning = content.get("warning", {})
-                if warning and warning.get("code") != "NO_RESULTS_ON_PAGE":
-                    blind[zone] = f"{warning.get('message', '')} ({warning.get('code', '')})".strip()
+                blind.update(_warned(zone, content))
+            blind.update(_warned("", page))
             for scope in page.get("unreachables", ()):
                 blind.setdefault(scope.rpartition("/")[2], "(UNREACHABLE)")
             if not page.get("nextPageToken"):

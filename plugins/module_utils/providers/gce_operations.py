@@ -7,7 +7,12 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import CloudError, Lost, Throttled
+from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
+    CloudError,
+    Lost,
+    Throttled,
+    Unreachable,
+)
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_api import Api, Json
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_errors import MISSING, check
 
@@ -53,7 +58,7 @@ class Operations:
                 raise Lost(f"{what}: accepted, and not done when the time was over")
             try:
                 operation = self._api.wait(zone, name, min(LONGEST_WAIT, max(left, 1.0)))
-            except Throttled:
+            except (Throttled, Unreachable):
                 operation = {}
             except CloudError as error:
                 if error.code == MISSING:

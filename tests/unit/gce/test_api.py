@@ -84,6 +84,13 @@ def test_a_list_of_unreachables_counts_too():
 
 
 @pytest.mark.parametrize(
+    ("code", "blind"), [("UNREACHABLE", {""}), ("SOMETHING_NEW", {""}), ("DEPRECATED_RESOURCE_USED", set())]
+)
+def test_a_warning_about_the_whole_list_counts_unless_it_leaves_nothing_out(code, blind):
+    assert set(api(Session(Answer(200, {"warning": {"code": code}}))).instances("")[1]) == blind
+
+
+@pytest.mark.parametrize(
     ("endpoint", "url"),
     [
         (None, "https://compute.googleapis.com/compute/v1/projects/p/"),
@@ -123,9 +130,9 @@ def test_an_error_of_an_operation_is_raised():
 
 
 def test_a_wait_without_an_answer_is_asked_again():
-    session = Session(None, LOST, BUSY)
+    session = Session(None, LOST, BUSY, http.ConnectTimeout("far"))
     operations(session).run("x", "z", "instances/demo/stop")
-    assert len(session.calls) == 5
+    assert len(session.calls) == 6
 
 
 @pytest.mark.parametrize("trouble", [[], [None, refusal(404, "notFound")]])

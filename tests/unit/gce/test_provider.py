@@ -85,7 +85,7 @@ def test_nothing_is_made_or_called_absent_while_a_zone_cannot_be_seen(provider, 
     session = Session()
     session.warnings["europe-west3-c"] = UNREACHABLE
     (outcome,) = converge(provider(session), [spec()], timeout=60, clock=FakeClock())
-    assert isinstance(outcome.error, Throttled) and "europe-west3-c down (UNREACHABLE)" in str(outcome.error)
+    assert isinstance(outcome.error, Throttled) and "europe-west3-c: down (UNREACHABLE)" in str(outcome.error)
     assert not outcome.changed and not session.paths()
 
 
