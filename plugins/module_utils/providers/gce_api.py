@@ -77,7 +77,8 @@ class Api:
     def instances(self, expression: str) -> tuple[dict[str, list[Json]], dict[str, str]]:
         """All instances that a filter selects, by zone; and what could not be looked at: scope -> why.
 
-        The scope is empty where the service does not say which. An outage of one zone leaves the others' answers. Raises CloudError.
+        The scope is empty where the service does not say which. An outage of one zone leaves the others' answers.
+        Raises CloudError.
         """
         found: dict[str, list[Json]] = {}
         blind: dict[str, str] = {}
