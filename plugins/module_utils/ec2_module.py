@@ -15,16 +15,12 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.devcontainer.cloud.plugins.module_utils import options, result, user_data
-from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
-    InvalidInput,
-    Unreachable,
-    WorkspaceError,
-)
-from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import SystemClock, converge
+from ansible_collections.devcontainer.cloud.plugins.module_utils import options, user_data, workspace_module
+from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput
+from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import SystemClock
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.ec2 import Ec2Provider
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.ec2_catalog import check_image, check_type
-from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import Spec, check_name
+from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import Spec
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so in a sentence
     from botocore.config import Config
@@ -119,22 +115,14 @@ class _Module(AnsibleModule):  # type: ignore[misc]
     """A module that does not say what it was given as cloud_config, whichever way it ends."""
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
-        hide_cloud_config(self.params)
+        workspace_module.hide_cloud_config(self.params)
         super().exit_json(**kwargs)
         raise AssertionError("exit_json returned")
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
-        hide_cloud_config(self.params)
+        workspace_module.hide_cloud_config(self.params)
         super().fail_json(msg, **kwargs)
         raise AssertionError("fail_json returned")
-
-
-def hide_cloud_config(params: options.Options) -> None:
-    """Take cloud_config out of what Ansible repeats of a task's options, in place."""
-    entries = params.get("workspaces")
-    for given in (params, *(entries if isinstance(entries, list) else ())):
-        if isinstance(given, dict) and given.get("cloud_config"):
-            given["cloud_config"] = "NOT_LOGGING_PARAMETER"
 
 
 class Ec2Module(AnsibleAWSModule):  # type: ignore[misc]
@@ -160,55 +148,17 @@ class Ec2Module(AnsibleAWSModule):  # type: ignore[misc]
 
 def run(module: Ec2Module) -> None:
     """Bring the task's workspaces to their states and leave the module."""
-    params = module.params
     clock = SystemClock()
-    try:
-        specs = [spec_of(given, clock.now()) for given in options.each_workspace(params, EC2_SPEC)]
-    except InvalidInput as error:
-        module.fail_json(msg=str(error), changed=False, workspaces=[])
-    if not specs:
-        module.exit_json(changed=False, workspaces=[], msg="no workspace was named, and none was touched")
+    specs = workspace_module.specs_or_fail(
+        module, lambda: [spec_of(given, clock.now()) for given in options.each_workspace(module.params, EC2_SPEC)]
+    )
     if not user_data.HAS_CRYPTOGRAPHY:
         module.fail_json(msg="the Python package cryptography is missing; install it where this task runs")
-    outcomes = converge(
-        module.provider(),
-        specs,
-        timeout=params["wait_timeout"],
-        check_mode=module.check_mode,
-        wait=params["wait"],
-        clock=clock,
-    )
-    for outcome in outcomes:
-        for warning in result.warnings(outcome):
-            module.warn(warning)
-    answer: dict[str, t.Any] = {
-        "changed": any(outcome.changed for outcome in outcomes),
-        "workspaces": [result.outcome_result(outcome, "ec2", module.region) for outcome in outcomes],
-    }
-    if module._diff:
-        answer["diff"] = result.diff(outcomes, module.check_mode)
-    errors = [outcome.error for outcome in outcomes if outcome.error]
-    if errors:
-        # What concerns all of them, such as missing credentials, is said once.
-        sentences = list(dict.fromkeys(str(e) for e in errors if isinstance(e, Unreachable))) or [
-            str(e) for e in errors
-        ]
-        module.fail_json(msg="; ".join(sentences), **answer)
-    module.exit_json(**answer)
+    workspace_module.bring(module, module.provider(), "ec2", module.region, specs, clock)
 
 
 def look_up(module: Ec2Module) -> None:
     """Return what there is of the named workspaces, or of all, and leave the module."""
-    names = module.params["names"]
-    if names is not None and not names:
+    if module.params["names"] is not None and not module.params["names"]:
         module.exit_json(changed=False, workspaces=[])
-    try:
-        found = module.provider().find([check_name(name, "names") for name in names] if names is not None else None)
-    except WorkspaceError as error:
-        module.fail_json(msg=str(error), workspaces=[])
-    workspaces = [
-        result.workspace_result(name, "ec2", module.region, machine)
-        for name, machines in found.items()
-        for machine in (*machines, *([] if machines else [None]))
-    ]
-    module.exit_json(changed=False, workspaces=workspaces)
+    workspace_module.show(module, module.provider().find, "ec2", module.region)

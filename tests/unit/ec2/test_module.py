@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.devcontainer.cloud.plugins.module_utils.ec2_module import EC2_SPEC, hide_cloud_config
+from ansible_collections.devcontainer.cloud.plugins.module_utils.ec2_module import EC2_SPEC
+from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace_module import hide_cloud_config
 
 
 def test_cloud_config_is_not_repeated_and_not_blotted_out_elsewhere():
