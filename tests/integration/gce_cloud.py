@@ -112,7 +112,7 @@ class Cloud:
 
     def control(self, what: str, verb: str = "POST", **body: t.Any) -> t.Any:
         """/_sandbox/..."""
-        answer = requests.request(verb, f"{self.api.endpoint}/_sandbox/{what}", json=body or None, timeout=10)
+        answer = requests.request(verb, f"{self.api.endpoint}/_sandbox/{what}", json=body or None, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

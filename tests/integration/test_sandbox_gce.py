@@ -348,7 +348,7 @@ def test_any_token_will_do_where_that_is_asked_for() -> None:
     api = Api(accept_any_token=True)
     api.start()
     url = f"{api.endpoint}/compute/v1/projects/{api.seed()['project']}/zones"
-    assert requests.get(url, headers={"Authorization": "Bearer peer"}, timeout=10).status_code == 200
+    assert requests.get(url, headers={"Authorization": "Bearer peer"}, timeout=60).status_code == 200
     api.stop()
 
 
@@ -357,8 +357,8 @@ def test_metadata_on_an_address_of_its_own(cloud: Cloud) -> None:
     port = cloud.api._more[0].server_address[1]
     header = {"Metadata-Flavor": "Google"}
     root = f"http://127.0.0.1:{port}"
-    assert requests.get(f"{root}/computeMetadata/v1/project/project-id", headers=header, timeout=10).ok
-    assert requests.get(f"{root}/compute/v1/projects/x/zones", headers=header, timeout=10).status_code == 404
+    assert requests.get(f"{root}/computeMetadata/v1/project/project-id", headers=header, timeout=60).ok
+    assert requests.get(f"{root}/compute/v1/projects/x/zones", headers=header, timeout=60).status_code == 404
 
 
 def test_many_at_once(cloud: Cloud) -> None:

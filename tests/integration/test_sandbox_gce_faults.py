@@ -118,8 +118,8 @@ def test_a_lost_answer_of_an_insert_makes_one_instance(cloud: Cloud) -> None:
 
 def test_a_fault_that_is_none_is_refused(cloud: Cloud) -> None:
     url = f"{cloud.api.endpoint}/_sandbox/faults"
-    assert requests.post(url, json={"method": "instances.get", "cod": 1}, timeout=10).status_code == 400
-    assert requests.post(url, json={"code": 503}, timeout=10).status_code == 400
+    assert requests.post(url, json={"method": "instances.get", "cod": 1}, timeout=60).status_code == 400
+    assert requests.post(url, json={"code": 503}, timeout=60).status_code == 400
 
 
 def test_a_failed_start_leaves_it_stopped(cloud: Cloud) -> None:
@@ -223,19 +223,19 @@ def test_application_default_credentials_come_from_the_metadata_server(cloud: Cl
 
 def test_the_token_endpoint_checks_its_assertion(cloud: Cloud) -> None:
     url = f"{cloud.api.endpoint}/token"
-    assert requests.post(url, data={"grant_type": "password"}, timeout=10).json()["error"] == "unsupported_grant_type"
+    assert requests.post(url, data={"grant_type": "password"}, timeout=60).json()["error"] == "unsupported_grant_type"
     grant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-    forged = requests.post(url, data={"grant_type": grant, "assertion": "a.b.c"}, timeout=10)
+    forged = requests.post(url, data={"grant_type": grant, "assertion": "a.b.c"}, timeout=60)
     assert (forged.status_code, forged.json()["error"]) == (400, "invalid_grant")
 
 
 def _metadata(cloud: Cloud, path: str, **query: str) -> requests.Response:
     url = f"{cloud.api.endpoint}/computeMetadata/v1/{path}"
-    return requests.get(url, params=query, headers={"Metadata-Flavor": "Google"}, timeout=10)
+    return requests.get(url, params=query, headers={"Metadata-Flavor": "Google"}, timeout=60)
 
 
 def test_metadata_needs_its_header_and_names_its_flavour(cloud: Cloud) -> None:
-    refused = requests.get(f"{cloud.api.endpoint}/computeMetadata/v1/project/project-id", timeout=10)
+    refused = requests.get(f"{cloud.api.endpoint}/computeMetadata/v1/project/project-id", timeout=60)
     assert refused.status_code == 403
     given = _metadata(cloud, "project/project-id")
     assert (given.text, given.headers["Metadata-Flavor"]) == ("alpha-1", "Google")
@@ -257,7 +257,7 @@ def test_an_instance_reads_its_own_metadata(cloud: Cloud) -> None:
     assert whole["attributes"] == {"lease-until": "soon", "enable-guest-attributes": "TRUE"}
     assert _metadata(cloud, "instance/service-accounts/default/token").status_code == 404
     put = f"{cloud.api.endpoint}/computeMetadata/v1/instance/guest-attributes/idle/since"
-    assert requests.put(put, data="now", headers={"Metadata-Flavor": "Google"}, timeout=10).status_code == 200
+    assert requests.put(put, data="now", headers={"Metadata-Flavor": "Google"}, timeout=60).status_code == 200
     where = {"project": cloud.project, "zone": cloud.zone, "instance": "one"}
     found = cloud.instances.get_guest_attributes(request={**where, "query_path": "idle/since"})
     assert found.variable_value == "now"

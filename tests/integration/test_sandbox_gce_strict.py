@@ -231,13 +231,13 @@ def test_field_masks(cloud: Cloud) -> None:
 def test_who_asks(cloud: Cloud) -> None:
     url = f"{cloud.api.endpoint}/compute/v1/projects/{cloud.project}/zones"
     for header in ({}, {"Authorization": "Bearer ya29.x.y"}, {"Authorization": "Bearer a.b.c"}):
-        answer = requests.get(url, headers=header, timeout=10)
+        answer = requests.get(url, headers=header, timeout=60)
         assert answer.status_code == 401
         assert answer.json()["error"]["status"] == "UNAUTHENTICATED"
     narrow = cloud.api.auth.issue("https://www.googleapis.com/auth/compute.readonly")["access_token"]
     header = {"Authorization": f"Bearer {narrow}"}
-    assert requests.get(url, headers=header, timeout=10).status_code == 200
-    refused = requests.delete(f"{url}/{cloud.zone}/instances/web-1", headers=header, timeout=10)
+    assert requests.get(url, headers=header, timeout=60).status_code == 200
+    refused = requests.delete(f"{url}/{cloud.zone}/instances/web-1", headers=header, timeout=60)
     assert refused.json()["error"]["errors"][0]["reason"] == "insufficientPermissions"
     with pytest.raises(exceptions.Forbidden, match="permission for 'projects/gamma-3'"):
         list(cloud.instances.list(project="gamma-3", zone=cloud.zone))
