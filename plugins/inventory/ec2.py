@@ -11,8 +11,8 @@ description:
   - All sources are asked side by side, by one filtered request each (per 1,000 machines). One that fails is
     reported and does not hide the others.
   - Any file that ends in C(.yml) or C(.yaml) and says C(plugin=devcontainer.cloud.ec2) is accepted.
-  - A workspace is called by its name. Where two machines have one name, each gets its region, account or
-    instance id as a suffix, and a warning says so.
+  - A workspace is called by its name. Where two machines have one name, each gets its region, account, zone
+    or instance id as a suffix, and a warning says so.
   - Groups are C(workspaces), C(provider_ec2), C(state_*), C(region_*), C(owner_*), C(team_*), C(lease_expired)
     (running, and the lease has ended and no pin holds it), C(account_*) with O(accounts), and C(unmanaged) with
     O(include_unmanaged).
@@ -226,6 +226,9 @@ class InventoryModule(WorkspaceInventory):
             "question": vars(self._question),
             "environment": cache.identity(_VARIABLES, files),
         }
+
+    def account_groups(self) -> str:
+        return "account" if any(account.name for account in self._accounts) else ""
 
     def ask(self) -> Answer:
         return ec2_sources.gather(ec2_accounts.Sessions(self._who), self._accounts, self._regions, self._question)

@@ -18,9 +18,10 @@ def always(include_unmanaged: bool) -> list[str]:
     return [WORKSPACES, EXPIRED, *([UNMANAGED] if include_unmanaged else [])]
 
 
-def groups_of(found: Found, now: dt.datetime, by_account: bool) -> list[str]:
+def groups_of(found: Found, now: dt.datetime, by_account: str) -> list[str]:
     """The groups of one host, as they are before Ansible's sanitising.
 
+    ``by_account`` begins the group of its account, such as ``account``; it is empty where there is none.
     ``lease_expired`` is the reaper's own word on it, so that both mean the same: an unreadable lease counts as ended,
     a pinned workspace does not.
     """
@@ -32,7 +33,7 @@ def groups_of(found: Found, now: dt.datetime, by_account: bool) -> list[str]:
         f"region_{found.region}",
     ]
     if by_account:
-        groups.append(f"account_{found.account}")
+        groups.append(f"{by_account}_{found.account}")
     if machine.ours:
         for key in ("owner", "team"):
             if machine.labels.get(key):

@@ -23,7 +23,7 @@ from ansible_collections.devcontainer.cloud.plugins.plugin_utils.sources import 
 
 
 class WorkspaceInventory(BaseInventoryPlugin, Constructable, Cacheable):
-    """A provider's plugin gives ``NAME``, ``provider`` and the three methods that raise NotImplementedError."""
+    """A provider's plugin gives ``NAME``, ``provider`` and the methods that raise NotImplementedError."""
 
     provider: t.ClassVar[str]
     #: Options whose values may be templates, such as a lookup of an environment variable.
@@ -41,6 +41,16 @@ class WorkspaceInventory(BaseInventoryPlugin, Constructable, Cacheable):
         """Ask the cloud. Raises WorkspaceError where no source can be asked at all."""
         raise NotImplementedError
 
+    def account_groups(self) -> str:
+        """How the groups by account begin; empty for no such groups."""
+        raise NotImplementedError
+
+    def reach(self, ssh_directory: str) -> Reach:
+        """How hosts are reached, by the options; ``ssh_directory`` is absolute. Raises InvalidInput."""
+        return reach_of(
+            self.get_option("connection"), self.option("bastion") or "", self.get_option("address"), ssh_directory
+        )
+
     def verify_file(self, path: str) -> bool:
         """Any YAML file that names this plugin, or of which only a vault password can tell."""
         if not super().verify_file(path) or not path.endswith((".yml", ".yaml")):
@@ -56,7 +66,7 @@ class WorkspaceInventory(BaseInventoryPlugin, Constructable, Cacheable):
         self.templar.available_variables = self._vars
         self._name_unknown(config)
         try:
-            reach = self._reach(path)
+            reach = self.reach(self._ssh_directory(path))
             self.check()
             machines = self._machines(cache)
         except WorkspaceError as error:
@@ -80,14 +90,8 @@ class WorkspaceInventory(BaseInventoryPlugin, Constructable, Cacheable):
         for name in sorted(str(key) for key in config if key not in known):
             self.warn(f"{name}: there is no such option; correct it, or leave it out")
 
-    def _reach(self, path: str) -> Reach:
-        directory = Path(str(self.option("ssh_directory"))).expanduser()
-        return reach_of(
-            self.get_option("connection"),
-            self.option("bastion") or "",
-            self.get_option("address"),
-            str((Path(path).parent / directory).resolve()),
-        )
+    def _ssh_directory(self, path: str) -> str:
+        return str((Path(path).parent / Path(str(self.option("ssh_directory"))).expanduser()).resolve())
 
     def _machines(self, cache: bool) -> list[Found]:
         """From the cache where it holds them, else from the cloud. ``cache`` is false for --flush-cache and such."""
@@ -116,7 +120,7 @@ class WorkspaceInventory(BaseInventoryPlugin, Constructable, Cacheable):
         for sentence in sentences:
             self.warn(sentence)
         now = SystemClock().now()
-        by_account = any(found.account for found in machines)
+        by_account = self.account_groups()
         safe = functools.cache(self._sanitize_group_name)
         compile_once(self.templar)
         inventory = self.inventory

@@ -35,7 +35,9 @@ def base_name(found: Found) -> str:
 def _suffixes(found: Found) -> tuple[str, ...]:
     """What tells machines of one name apart, from the most readable to what always does."""
     account = re.sub(r"[^A-Za-z0-9_-]+", "-", found.account)
-    return (found.region, account, account and f"{account}.{found.region}", found.machine.id)
+    zone = found.machine.info.get("zone", "")
+    places = [found.region, account, zone]
+    return (*places, *(account and place and f"{account}.{place}" for place in (found.region, zone)), found.machine.id)
 
 
 def host_names(machines: t.Sequence[Found], elsewhere: t.Mapping[str, str] | None = None) -> tuple[Names, list[str]]:

@@ -25,11 +25,15 @@ _ADDRESSES = {
 
 @dataclasses.dataclass(frozen=True)
 class Reach:
-    """``address`` is auto, private or public; ``bastion`` is empty or ``user@host``; ``ssh_directory`` is absolute."""
+    """``address`` is auto, private or public; ``bastion`` is empty or ``user@host``; ``ssh_directory`` is absolute.
+
+    ``user`` is who logs in, empty for whom each workspace's own labels name.
+    """
 
     address: str
     bastion: str
     ssh_directory: str
+    user: str = ""
 
     def variables(self, found: Found) -> dict[str, t.Any]:
         """The connection variables of a host, and only those that differ from Ansible's own defaults.
@@ -37,20 +41,29 @@ class Reach:
         What the cloud says is checked before it becomes a command line here: a tag may hold anything.
         """
         variables: dict[str, t.Any] = {}
-        # Behind a bastion a private address is the one that is meant.
-        kinds = _ADDRESSES["auto"][::-1] if self.address == "auto" and self.bastion else _ADDRESSES[self.address]
-        address = next((found.machine.info[kind] for kind in kinds if found.machine.info.get(kind)), "")
+        address, options = self._address(found), self._way(found)
         if address:
             variables["ansible_host"] = address
-        options = [f"-o ProxyJump={self.bastion}"] if self.bastion else []
+        if self.user:
+            variables["ansible_user"] = self.user
         if found.machine.ours:
             with contextlib.suppress(InvalidInput):
-                variables["ansible_user"] = check_login(found.machine.labels.get("user", ""))
+                variables.setdefault("ansible_user", check_login(found.machine.labels.get("user", "")))
             with contextlib.suppress(InvalidInput):
                 options += self._host_key(check_name(found.workspace), found.machine.id)
         if options:
             variables["ansible_ssh_common_args"] = " ".join(options)
         return variables
+
+    def _address(self, found: Found) -> str:
+        """What to connect to; empty where nothing is known."""
+        # Behind a bastion a private address is the one that is meant.
+        kinds = _ADDRESSES["auto"][::-1] if self.address == "auto" and self.bastion else _ADDRESSES[self.address]
+        return next((str(found.machine.info[kind]) for kind in kinds if found.machine.info.get(kind)), "")
+
+    def _way(self, found: Found) -> list[str]:
+        """The SSH options that lead there."""
+        return [f"-o ProxyJump={self.bastion}"] if self.bastion else []
 
     def _host_key(self, name: str, machine_id: str) -> list[str]:
         """The key that the module made, and no other."""
@@ -63,16 +76,18 @@ class Reach:
         ]
 
 
-def reach_of(connection: str, bastion: str, address: str, ssh_directory: str) -> Reach:
-    """The options as a Reach. Raises InvalidInput."""
+def reach_of(
+    connection: str, bastion: str, address: str, ssh_directory: str, kind: type[Reach] = Reach, user: str = ""
+) -> Reach:
+    """The options as a Reach of that kind. Raises InvalidInput."""
     if connection == "bastion" and not bastion:
         raise InvalidInput("bastion: it is empty; connection: bastion needs one, such as jump@bastion.example")
-    if connection == "direct" and bastion:
-        raise InvalidInput(f"bastion: {bastion!r} is not used by connection: direct; set connection: bastion")
+    if connection != "bastion" and bastion:
+        raise InvalidInput(f"bastion: {bastion!r} is not used by connection: {connection}; set connection: bastion")
     if bastion and not _BASTION.fullmatch(bastion):
         raise InvalidInput(f"bastion: {bastion!r} is no SSH destination; write user@host or user@host:port")
     if re.search(r"[\"'\\\n%]", ssh_directory):
         raise InvalidInput(
             f"ssh_directory: {ssh_directory!r} holds a quote, backslash, % or line break; choose another folder"
         )
-    return Reach(address, bastion, ssh_directory)
+    return kind(address, bastion, ssh_directory, user)

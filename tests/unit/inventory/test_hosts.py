@@ -39,7 +39,7 @@ OTHER = Found("ec2", "", "r-1", "web", Observed(id="i-2", state="stopped", ours=
 
 def test_groups_of_a_workspace():
     found = dataclasses.replace(workspace(owner="ada.l", team="core"), account="prod")
-    assert groups_of(found, NOW, by_account=True) == [
+    assert groups_of(found, NOW, by_account="account") == [
         "workspaces",
         "provider_ec2",
         "state_running",
@@ -51,7 +51,7 @@ def test_groups_of_a_workspace():
 
 
 def test_groups_of_another_machine():
-    assert groups_of(OTHER, NOW, by_account=False) == ["unmanaged", "provider_ec2", "state_stopped", "region_r-1"]
+    assert groups_of(OTHER, NOW, by_account="") == ["unmanaged", "provider_ec2", "state_stopped", "region_r-1"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_groups_of_another_machine():
     ],
 )
 def test_lease_expired(found, expired):
-    assert ("lease_expired" in groups_of(found, NOW, by_account=False)) is expired
+    assert ("lease_expired" in groups_of(found, NOW, by_account="")) is expired
 
 
 def test_variables_are_the_modules():
@@ -83,7 +83,7 @@ def test_a_record_brings_back_what_a_host_shows(found):
     stored = json.loads(json.dumps(cache.to_cache([found])))
     (back,) = cache.from_cache("ec2", stored)
     for moment in (NOW, NOW + dt.timedelta(days=9), NOW - dt.timedelta(days=9)):
-        assert groups_of(back, moment, False) == groups_of(found, moment, False)
+        assert groups_of(back, moment, "") == groups_of(found, moment, "")
     assert back.variables() == found.variables()
     reach = reach_of("direct", "", "auto", "/d")
     assert reach.variables(back) == reach.variables(found)
