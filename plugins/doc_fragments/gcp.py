@@ -1,6 +1,9 @@
 # Copyright: (c) 2026, devcontainer.cloud contributors
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of the options that say who asks Google Cloud, for which project, and where."""
+"""Documentation of the options that say who asks Google Cloud, for which project, and where.
+
+``gcp.region`` adds the modules' region, ``gcp.plugins`` what a plugin's options need: it stands before ``gcp``.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,6 @@ options:
     description:
       - The project's id. Without it the one that the credentials name is used.
       - The variable E(GCP_PROJECT) is used where it is not given.
-    type: str
-  region:
-    description:
-      - The region. Without it that of the first zone is used.
-      - The variable E(GCP_REGION) is used where it is not given.
     type: str
   auth_kind:
     description:
@@ -69,4 +67,38 @@ options:
 requirements:
   - google-auth >= 2.35
   - requests >= 2.31
+"""
+
+    REGION = r"""
+options:
+  region:
+    description:
+      - The region. Without it that of the first zone is used.
+      - The variable E(GCP_REGION) is used where it is not given.
+    type: str
+"""
+
+    # A path here would be completed before it is known whether it is a template.
+    PLUGINS = r"""
+options:
+  project:
+    env: [{name: GCP_PROJECT}]
+  auth_kind:
+    env: [{name: GCP_AUTH_KIND}]
+  service_account_file:
+    type: str
+    env: [{name: GCP_SERVICE_ACCOUNT_FILE}]
+  service_account_contents:
+    type: raw
+    env: [{name: GCP_SERVICE_ACCOUNT_CONTENTS}]
+  service_account_email:
+    env: [{name: GCP_SERVICE_ACCOUNT_EMAIL}]
+  access_token:
+    env: [{name: GCP_ACCESS_TOKEN}]
+  scopes:
+    env: [{name: GCP_SCOPES}]
+  impersonate_service_account:
+    env: [{name: GCP_IMPERSONATE_SERVICE_ACCOUNT}]
+  api_endpoint:
+    env: [{name: GCP_API_ENDPOINT}]
 """

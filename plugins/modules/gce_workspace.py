@@ -117,6 +117,7 @@ options:
 extends_documentation_fragment:
   - devcontainer.cloud.workspace
   - devcontainer.cloud.gcp
+  - devcontainer.cloud.gcp.region
 attributes:
   check_mode:
     description: Says what would be done first; makes no changing call.

@@ -22,6 +22,7 @@ options:
     elements: str
 extends_documentation_fragment:
   - devcontainer.cloud.gcp
+  - devcontainer.cloud.gcp.region
 attributes:
   check_mode:
     description: Changes nothing in any mode.

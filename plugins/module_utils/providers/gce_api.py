@@ -20,7 +20,7 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import C
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_errors import answered, saying
 
 try:
-    from google.auth.transport.requests import AuthorizedSession
+    from google.auth.transport.requests import AuthorizedSession, Request
     from requests.adapters import HTTPAdapter
 except ImportError:  # the module says so in a sentence
     HAS_GOOGLE_AUTH = False
@@ -58,6 +58,13 @@ def connect(credentials: t.Any, connections: int) -> t.Any:
     return session
 
 
+def sign_in(credentials: t.Any) -> None:
+    """Get the token now: threads that find none would each get one, and each say why they cannot. Raises CloudError."""
+    if not credentials.valid:
+        with saying("authenticate"):
+            credentials.refresh(Request())
+
+
 class Api:
     """One project. Calls may come from several threads at once."""
 
@@ -75,25 +82,40 @@ class Api:
         self._sleep = sleep
 
     def instances(self, expression: str) -> tuple[dict[str, list[Json]], dict[str, str]]:
-        """All instances that a filter selects, by zone; and what could not be looked at: scope -> why.
-
-        The scope is empty where the service does not say which. An outage of one zone leaves the others' answers.
-        Raises CloudError.
-        """
+        """All instances that a filter selects, by zone; and what could not be looked at, as ``pages`` says it."""
         found: dict[str, list[Json]] = {}
         blind: dict[str, str] = {}
+        for zones, unseen in self.pages("look up the workspaces", expression):
+            for zone, instances in zones.items():
+                found.setdefault(zone, []).extend(instances)
+            blind.update(unseen)
+        return found, blind
+
+    def pages(
+        self, what: str, expression: str, fields: str = ""
+    ) -> t.Iterator[tuple[dict[str, list[Json]], dict[str, str]]]:
+        """Page by page the instances that a filter selects, by zone; and what could not be looked at: scope -> why.
+
+        The scope is empty where the service does not say which. An outage of one zone leaves the others' answers.
+        ``fields`` is a mask of the answer, empty for all of it. Raises CloudError.
+        """
         parameters: Json = {"filter": expression, "maxResults": PAGE, "returnPartialSuccess": "true"}
+        parameters.update({"fields": fields} if fields else {})
         while True:
-            page = self._call("look up the workspaces", "GET", "aggregated/instances", parameters)
+            found: dict[str, list[Json]] = {}
+            blind: dict[str, str] = {}
+            page = self._call(what, "GET", "aggregated/instances", parameters)
             for scope, content in page.get("items", {}).items():
                 zone = scope.rpartition("/")[2]
-                found.setdefault(zone, []).extend(content.get("instances", ()))
+                if content.get("instances"):
+                    found[zone] = content["instances"]
                 blind.update(_warned(zone, content))
             blind.update(_warned("", page))
             for scope in page.get("unreachables", ()):
                 blind.setdefault(scope.rpartition("/")[2], "(UNREACHABLE)")
+            yield found, blind
             if not page.get("nextPageToken"):
-                return found, blind
+                return
             parameters = {**parameters, "pageToken": page["nextPageToken"]}
 
     def instance(self, zone: str, name: str) -> Json:
