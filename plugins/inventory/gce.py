@@ -118,8 +118,8 @@ options:
     type: str
   ssh_user:
     description:
-      - Who logs in. V(contract) is the account of each workspace, as its labels say; where OS Login is on, nobody gets
-        in with it.
+      - Who logs in. V(contract) is each workspace's own account, as its labels say, which works beside OS Login too;
+        other machines are left to Ansible's defaults.
       - V(oslogin) is O(os_login_user) on every host, unmanaged ones too.
     type: str
     choices: [contract, oslogin]

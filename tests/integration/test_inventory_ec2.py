@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto.ec2.models import ec2_backends
 
+from tests.integration.inventories import failure, groups, hostvars, plain
 from tests.integration.tools import ROOT
 from tests.sandbox import settings
 
@@ -47,31 +48,6 @@ def add(cloud, name, region=None, ours=True, client=None, **labels):
 
 def source(**options):
     return {"plugin": "devcontainer.cloud.ec2", **options}
-
-
-def groups(listed):
-    return {name: sorted(group.get("hosts", ())) for name, group in listed.items() if name not in ("_meta", "all")}
-
-
-def plain(value):
-    """Values as they are, without the mark of what nobody trusts as a template."""
-    if isinstance(value, dict):
-        return (
-            value["__ansible_unsafe"] if set(value) == {"__ansible_unsafe"} else {k: plain(v) for k, v in value.items()}
-        )
-    return [plain(item) for item in value] if isinstance(value, list) else value
-
-
-def hostvars(listed):
-    return plain(listed["_meta"]["hostvars"])
-
-
-def failure(ansible, *args, **kw):
-    """The output of an inventory that must fail, on one line."""
-    done = ansible.inventory_run(*args, **kw)
-    assert done.returncode != 0, done.stdout
-    assert "Traceback" not in done.stderr
-    return " ".join(done.stderr.split())
 
 
 def test_groups(cloud, ansible):

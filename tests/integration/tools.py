@@ -26,6 +26,8 @@ ACCESS_KEY, SECRET_KEY = "AKIASANDBOXSANDBOX00", "the-sandbox-takes-any-key-this
 FAST = Delays(pending=0.2, stopping=0.2, terminating=0.2, visible=0.2)
 #: Calls that change nothing.
 READING = ("Describe", "Get", "List")
+#: The variables of a user's own accounts and settings.
+_OTHERS = ("AWS_", "ANSIBLE_", "BOTO", "CLOUDSDK_", "GCE_", "GCP_", "GOOGLE_")
 
 
 @functools.cache
@@ -168,11 +170,11 @@ class Ansible:
         self._number = 0
 
     def _environment(self, more: t.Mapping[str, str] | None) -> dict[str, str]:
-        """The caller's without its AWS_ and ANSIBLE_ variables: neither a user's account nor settings take part."""
+        """The caller's without its variables of clouds and Ansible: neither a user's account nor settings take part."""
         home = self._folder / "home"
         home.mkdir(exist_ok=True)
         (self._folder / "ansible.cfg").touch()
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "ANSIBLE_", "BOTO"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(_OTHERS)}
         return {
             **kept,
             "HOME": str(home),

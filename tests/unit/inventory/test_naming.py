@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 
-def workspace(machine_id, name="api-ada", region="eu-central-1", account=""):
-    machine = Observed(id=machine_id, state="running", ours=True, labels=identity(name))
+def workspace(machine_id, name="api-ada", region="eu-central-1", account="", zone=""):
+    machine = Observed(id=machine_id, state="running", ours=True, labels=identity(name), info={"zone": zone})
     return Found(provider="ec2", account=account, region=region, title=name, machine=machine)
 
 
@@ -46,6 +46,18 @@ def test_a_lone_name_stays():
             {"i-1": "api-ada.a.eu-central-1", "i-2": "api-ada.b.eu-central-1", "i-3": "api-ada.b.us-east-1"},
         ),
         ([workspace("i-1"), workspace("i-2")], {"i-1": "api-ada.i-1", "i-2": "api-ada.i-2"}),
+        (
+            [workspace("i-1", zone="r-1a", account="p"), workspace("i-2", zone="r-1b", account="p")],
+            {"i-1": "api-ada.r-1a", "i-2": "api-ada.r-1b"},
+        ),
+        (
+            [
+                workspace("i-1", zone="r-1a", account="p"),
+                workspace("i-2", zone="r-1b", account="p"),
+                workspace("i-3", zone="r-1a", account="q:r.s"),
+            ],
+            {"i-1": "api-ada.p.r-1a", "i-2": "api-ada.p.r-1b", "i-3": "api-ada.q-r-s.r-1a"},
+        ),
         # a machine that is not ours never takes a workspace's name, and does not change it
         ([workspace("i-1"), other("i-2", "api-ada")], {"i-1": "api-ada", "i-2": "api-ada.eu-central-1"}),
         # nor the name that a workspace got by being told apart
