@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 import typing as t
 
@@ -33,8 +34,9 @@ class Iap(Reach):
         variables = super().variables(found)
         if self._address(found):
             # Names are unique in a zone only, and Ansible shares a connection between hosts of one address and user:
-            # a command would go to the other machine of that name.
-            variables["ansible_control_path"] = f"%(directory)s/{found.machine.id}-%%r"
+            # a command would go to the other machine of that name. Short, since a socket's path has 108 characters.
+            digest = hashlib.sha256(found.machine.id.encode()).hexdigest()[:10]
+            variables["ansible_control_path"] = f"%(directory)s/{digest}-%%r"
         return variables
 
     def _address(self, found: Found) -> str:

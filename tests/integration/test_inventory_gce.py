@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
+import tempfile
 import time
 import uuid
 
@@ -17,7 +17,7 @@ from tests.integration.inventories import failure, groups, hostvars, plain
 from tests.integration.tools import BIN, ROOT, Ansible
 from tests.sandbox.gce import Api
 
-HERE, THERE = "europe-west3-a", "us-central1-b"
+HERE, THERE = "europe-west3-a", "europe-west4-b"
 ONE, TWO, THREE = "acme-build", "acme-research", "acme-closed"
 PAST, FUTURE = "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
 LIST = "instances.aggregatedList"
@@ -34,7 +34,7 @@ class Projects:
         self.key_file.write_text(json.dumps(self.cloud.seed["service_account_key"]))
         self.env = {"GCP_SERVICE_ACCOUNT_FILE": str(self.key_file), "GCP_API_ENDPOINT": self.api.endpoint}
 
-    def add(self, name, project=ONE, zone=HERE, ours=True, own=None, instance="", **labels):
+    def add(self, name, project=ONE, zone=HERE, ours=True, own=None, **labels):
         """A machine that runs; its id. ``labels`` are the contract's, with _ for -; ``own`` its user's."""
         contract = {**identity(name), "user": "dev", **{k.replace("_", "-"): v for k, v in labels.items()}}
         gce_labels, metadata = codec.to_gce(contract) if ours else ({}, {"startup-script": "echo sesame"})
@@ -42,7 +42,7 @@ class Projects:
         place, region = f"zones/{zone}", zone.rpartition("-")[0]
         image = self.cloud.seed["image_families"]["debian-12"]
         body = {
-            "name": instance or name,
+            "name": name,
             "machineType": f"{place}/machineTypes/e2-standard-4",
             "disks": [{"boot": True, "autoDelete": True, "initializeParams": {"sourceImage": image}}],
             "networkInterfaces": [{"subnetwork": f"projects/{project}/regions/{region}/subnetworks/workspaces"}],
@@ -52,7 +52,7 @@ class Projects:
         answer = self.cloud.session.post(f"{url}/{place}/instances", params={"requestId": str(uuid.uuid4())}, json=body)
         operation = answer.json()["name"]
         assert self.cloud.session.post(f"{url}/{place}/operations/{operation}/wait").json()["status"] == "DONE"
-        made = self.cloud.session.get(f"{url}/{place}/instances/{body['name']}").json()
+        made = self.cloud.session.get(f"{url}/{place}/instances/{name}").json()
         assert made["status"] == "RUNNING"
         self.forget_calls()
         return made["id"]
@@ -149,7 +149,7 @@ def test_groups(gce, ansible):
   |--@owner_bob:
   |  |--parked
   |  |--web-bob
-  |--@region_us_central1:
+  |--@region_europe_west4:
   |  |--web-bob""".splitlines()
     )
     assert gce.calls == {"token": 1, LIST: 1}
@@ -228,18 +228,16 @@ def test_an_unreachable_zone(gce, ansible, tmp_path):
 
 
 def test_every_page(gce, ansible):
-    gce.add("w")
+    gce.add("w", ours=False)
     gce.cloud.control("copies", project=ONE, zone=HERE, instance="w", count=600)
-    # Copies carry the first one's labels: as machines of other names they would be told apart.
-    listed = ansible.inventory(source(include_unmanaged=True, filters=["name : w-*"]))
-    assert len(hostvars(listed)) == 600
+    assert len(hostvars(ansible.inventory(source(include_unmanaged=True)))) == 601
     assert gce.calls == {"token": 1, LIST: 2}
 
 
 def test_unmanaged_machines_zones_states_and_filters(gce, ansible):
     gce.add("api-ada")
     machine_id = gce.add("web", ours=False, zone=THERE, own={"env": "prod"})
-    gce.add("db", ours=False, zone="europe-west4-a", own={"env": "prod"})
+    gce.add("db", ours=False, zone="europe-west4-c", own={"env": "prod"})
     gce.add("off", ours=False, own={"env": "prod"})
     gce.status("off", "TERMINATED")
     gce.add("test", ours=False, own={"env": "test"})
@@ -270,11 +268,8 @@ def test_one_name_in_two_zones_and_projects(gce, ansible):
     fourth = gce.add("web-bob", project=TWO)
     for projects in ([ONE, TWO], [TWO, ONE]):
         done = ansible.inventory_run(source(projects=projects), "--graph", "workspaces")
-        assert done.stdout.split() == [
-            "@workspaces:",
-            *("|--api-ada.europe-west3-a", "|--api-ada.europe-west3-b"),
-            *(f"|--web-bob.{ONE}", f"|--web-bob.{TWO}"),
-        ]
+        names = {"api-ada.europe-west3-a", "api-ada.europe-west3-b", f"web-bob.{ONE}", f"web-bob.{TWO}"}
+        assert set(done.stdout.split()[1:]) == {f"|--{name}" for name in names}
         assert f"api-ada.europe-west3-a ({first}) and api-ada.europe-west3-b ({second})" in words(done)
         assert f"web-bob.{ONE} ({third}) and web-bob.{TWO} ({fourth})" in words(done)
 
@@ -296,9 +291,10 @@ def test_through_identity_aware_proxy(gce, ansible, tmp_path):
     path = tmp_path / "gce.yml"
     options = {"connection": "iap", "ssh_user": "oslogin", "os_login_user": "ada_example_com"}
     path.write_text(json.dumps(source(projects=[ONE, TWO], include_unmanaged=True, ssh_directory="a b", **options)))
-    env = {**ansible._environment(None), "PATH": f"{tools}:{BIN}:/usr/bin:/bin", "ANSIBLE_SSH_RETRIES": "0"}
     command = [str(BIN / "ansible"), "-i", str(path), "all", "-m", "ansible.builtin.raw", "-a", "true", "-vvv"]
-    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    with tempfile.TemporaryDirectory() as sockets:  # pytest's own folders are too deep for a socket
+        env = {"PATH": f"{tools}:{BIN}:/usr/bin:/bin", "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets}
+        done = ansible._run(command, {**ansible._environment(None), **env}, timeout=60)
     called = sorted(file.read_text().split("\n")[2:-1] for file in tools.glob("gcloud.*"))
     rest = ["22", "--listen-on-stdin"]
     assert called == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -32,6 +33,7 @@ def proxy(project, zone):
 
 def test_a_workspace_behind_the_proxy():
     variables = iap().variables(machine())
+    assert re.fullmatch(r"%\(directory\)s/[0-9a-f]{10}-%%r", variables.pop("ansible_control_path"))
     assert shlex.split(variables.pop("ansible_ssh_common_args")) == [
         "-o",
         proxy("acme-dev", "europe-west3-a"),
@@ -45,8 +47,12 @@ def test_a_workspace_behind_the_proxy():
     assert variables == {
         "ansible_host": "api-ada",
         "ansible_user": "dev",
-        "ansible_control_path": "%(directory)s/4501-%%r",
     }
+
+
+def test_no_connection_is_shared_between_machines_of_one_name():
+    paths = {iap().variables(machine(machine_id=str(number)))["ansible_control_path"] for number in range(4500, 4600)}
+    assert len(paths) == 100
 
 
 def test_another_machine_behind_the_proxy_has_gclouds_alias():
