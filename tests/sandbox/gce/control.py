@@ -61,13 +61,18 @@ def _status(world: World, body: Record) -> None:
 
 
 def _copies(world: World, record: Record, count: int) -> None:
-    """A fleet to list: many instances like one, round all zones, without hosts; their disks are but named."""
+    """A fleet to list: many instances like one, round all zones, without hosts; their disks are but named.
+
+    A label that holds the one's name holds each copy's.
+    """
     project, _zone, name = record["key"].split("/")
     for number in range(1, count + 1):
         zone = list(catalog.ZONES)[number % len(catalog.ZONES)]
         path = f"projects/{project}/zones/{zone}"
         resource = json.loads(json.dumps(record["resource"]).replace(words.relative(record["resource"]["zone"]), path))
         resource.update(id=words.new_id(), name=f"{name}-{number}")
+        labels = resource.get("labels", {})
+        labels.update({key: resource["name"] for key, value in labels.items() if value == name})
         for disk in resource["disks"]:
             disk["source"] = words.link(f"{path}/disks/{resource['name']}")
         resource["selfLink"] = words.link(f"{path}/instances/{resource['name']}")
