@@ -38,7 +38,9 @@ def up() -> None:
                 "ssh_private_key": str(state.ssh_key()),
             },
         )
-    say(f"The sandbox answers at {said['endpoint']}; what it is made of stands in {settings.FACTS}")
+    if said["gce"].get("metadata_refused"):
+        say(f"Hosts of Compute Engine have no metadata server: {said['gce']['metadata_refused']}")
+    say(f"The sandbox answers at {said['endpoint']} and {said['gce']['endpoint']}; what it is made of stands in {settings.FACTS}")
 
 
 def _images(found: docker.DockerClient) -> None:

@@ -89,9 +89,14 @@ def end() -> None:
 
 
 def answers() -> bool:
-    """Whether something listens on its port."""
+    """Whether something listens on its ports."""
+    return all(listens(port) for port in (settings.API_PORT, settings.GCE_PORT))
+
+
+def listens(port: int) -> bool:
+    """Whether something listens on this port of loopback."""
     try:
-        socket.create_connection(("127.0.0.1", settings.API_PORT), timeout=2).close()
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
     except OSError:
         return False
     return True
@@ -100,27 +105,34 @@ def answers() -> bool:
 def main() -> None:
     """Serve until told to end. What goes wrong is one sentence on the log's last line."""
     # Not imported by who only looks for the daemon.
-    from tests.sandbox import engine
+    from tests.sandbox import compute, engine
     from tests.sandbox.api import Api
     from tests.sandbox.hosts import Hosts
 
     ended = threading.Event()
     for chosen in (signal.SIGTERM, signal.SIGINT):
         signal.signal(chosen, lambda *_signal: ended.set())
+    # Looked at beforehand: the server itself prints advice of its own and exits where the port is taken.
+    for port, variable in (
+        (settings.API_PORT, "DEVCONTAINER_SANDBOX_PORT"),
+        (settings.GCE_PORT, "DEVCONTAINER_SANDBOX_GCE_PORT"),
+    ):
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            sys.exit(f"port {port} of 127.0.0.1 cannot be had: {error}; set {variable} to another")
     try:
-        # Looked at beforehand: the server itself prints advice of its own and exits where the port is taken.
-        socket.create_server(("127.0.0.1", settings.API_PORT)).close()
-        api = Api(driver=Hosts(engine.client()), state=settings.STATE / "api", port=settings.API_PORT)
+        # One driver for both clouds: their hosts share a network and the table of who has which address.
+        driver = Hosts(engine.client())
+        api = Api(driver=driver, state=settings.STATE / "api", port=settings.API_PORT)
         api.start()
-    except SandboxError as error:
+        gce, gce_facts = compute.start(driver)
+    except (SandboxError, OSError) as error:
         sys.exit(str(error))
-    except OSError as error:
-        sys.exit(
-            f"port {settings.API_PORT} of 127.0.0.1 cannot be had: {error}; set DEVCONTAINER_SANDBOX_PORT to another"
-        )
-    said = {"pid": os.getpid(), "version": _version(), "endpoint": api.endpoint, **api.seed()}
+    said = {"pid": os.getpid(), "version": _version(), "endpoint": api.endpoint, **api.seed(), "gce": gce_facts}
     state.write(READY, said)
     ended.wait()
+    gce.stop()
     api.stop()
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 STATE = Path(os.environ.get("DEVCONTAINER_SANDBOX_STATE") or ROOT / ".sandbox").absolute()
 #: What a started sandbox says of itself, as JSON: endpoint, region, vpc_id, subnet_ids, security_group_id,
-#: instance_profile, image_ids (family -> AMI), registry, git, files, cli_url, cli_sha256, ssh_private_key, pid.
+#: instance_profile, image_ids (family -> AMI), registry, git, files, cli_url, cli_sha256, ssh_private_key, pid; and
+#: gce: endpoint, project, zones, network, subnetworks (region -> path), image_families, service_account_file, ...
 FACTS = STATE / "sandbox.json"
 #: What takes long to make or to fetch, for every sandbox of this user: `down` keeps it, `down --all` does not.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "devcontainer-cloud-sandbox"
 
-API_PORT = int(os.environ.get("DEVCONTAINER_SANDBOX_PORT", "5566"))
+API_PORT = int(os.environ.get("DEVCONTAINER_SANDBOX_PORT") or "5566")
+#: Compute Engine's, beside the other one unless it is said.
+GCE_PORT = int(os.environ.get("DEVCONTAINER_SANDBOX_GCE_PORT") or API_PORT + 1)
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
 

@@ -8,7 +8,7 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
-from tests.sandbox import daemon, engine, services, settings, state
+from tests.sandbox import compute, daemon, engine, services, settings, state
 from tests.sandbox.errors import SandboxError
 from tests.sandbox.hosts import INSTANCE
 
@@ -20,10 +20,15 @@ def status() -> bool:
     facts = state.read(settings.FACTS)
     if not facts:
         raise SandboxError("There is no sandbox; make one by: make sandbox-up")
-    up = {"api": bool(daemon.pids()) and daemon.answers(), **services.answering()}
+    runs = bool(daemon.pids())
+    up = {
+        "ec2": runs and daemon.listens(settings.API_PORT),
+        "gce": runs and daemon.listens(settings.GCE_PORT),
+        **services.answering(),
+    }
     for name, answers in up.items():
         print(f"{name}: {'up' if answers else 'down'}")
-    if up["api"]:
+    if up["ec2"] and up["gce"]:
         print(table([_HEAD, *_rows(facts)]))
     if not all(up.values()):
         print("Bring up what is down by: make sandbox-up")
@@ -42,6 +47,15 @@ def _rows(facts: t.Mapping[str, t.Any]) -> list[tuple[str, ...]]:
     hosts = {
         item["Labels"][INSTANCE]: item["State"] for item in engine.client().api.containers(all=True, filters=filters)
     }
+    rows = []
+    for key, *words in (*_ec2(facts), *_gce(facts["gce"])):
+        rows.append((key, *words[:2], hosts.pop(key, "-"), words[2]))
+    # Hosts that the API does not know.
+    return sorted(rows) + [(key, "-", "unknown", container, "-") for key, container in sorted(hosts.items())]
+
+
+def _ec2(facts: t.Mapping[str, t.Any]) -> t.Iterator[tuple[str, str, str, str]]:
+    """Id, name, state and address of each instance."""
     client = boto3.client(
         "ec2",
         endpoint_url=facts["endpoint"],
@@ -50,15 +64,17 @@ def _rows(facts: t.Mapping[str, t.Any]) -> list[tuple[str, ...]]:
         aws_secret_access_key="the-sandbox-takes-any-key",
         config=Config(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=30, proxies={}),
     )
-    rows = []
     try:
         for page in client.get_paginator("describe_instances").paginate():
             for instance in (one for reservation in page["Reservations"] for one in reservation["Instances"]):
                 key = instance["InstanceId"]
                 tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
                 address = instance.get("PrivateIpAddress", "-")
-                rows.append((key, tags.get("Name", "-"), instance["State"]["Name"], hosts.pop(key, "-"), address))
+                yield key, tags.get("Name", "-"), instance["State"]["Name"], address
     except botocore.exceptions.BotoCoreError as error:
         raise SandboxError(f"The cloud's API does not answer as it should ({error}); see {daemon.LOG}") from error
-    # Hosts that the API does not know.
-    return sorted(rows) + [(key, "-", "unknown", container, "-") for key, container in sorted(hosts.items())]
+
+
+def _gce(facts: t.Mapping[str, t.Any]) -> t.Iterator[tuple[str, str, str, str]]:
+    for instance in compute.instances(facts):
+        yield instance["id"], instance["name"], instance["status"], instance["networkInterfaces"][0]["networkIP"]

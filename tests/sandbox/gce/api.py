@@ -67,10 +67,10 @@ class Api:
     def serve_metadata(self, address: str, port: int = 80) -> None:
         """Let hosts read their metadata too; each is known by the address that it comes from.
 
-        On port 80 hosts that start from here on know it as metadata.google.internal.
+        On port 80 hosts that start from here on know it as metadata.google.internal. Raises OSError.
         """
-        self.world.metadata_address = address if port == 80 else ""
         more = server.make(address, port, self._metadata)
+        self.world.metadata_address = address if port == 80 else ""
         threading.Thread(target=more.serve_forever, args=(0.05,), name="gce-metadata", daemon=True).start()
         self._more.append(more)
 
