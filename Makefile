@@ -1,5 +1,9 @@
 # The verbs of a checkout. `make demo` and `make test` are all that a newcomer needs.
 SHELL := /bin/sh
+# Whose cloud `make demo` shows: ec2 or gce.
+PROVIDER ?= ec2
+SANDBOX_ec2 := inventories/sandbox
+SANDBOX_gce := inventories/sandbox-gce
 .DEFAULT_GOAL := help
 
 .PHONY: help setup demo test test-all lint sandbox-up sandbox-down sandbox-status clean
@@ -10,10 +14,11 @@ help: ## what there is
 setup: ## the virtual environments
 	@tests/tools/setup
 
-demo: ## sets up, starts the sandbox, and brings a workspace up in it
+demo: ## sets up, starts the sandbox, and brings a workspace up in it; PROVIDER=gce: on Compute Engine
+	@test -n '$(SANDBOX_$(PROVIDER))' || { echo 'PROVIDER=$(PROVIDER) is not known; use ec2 or gce' >&2; exit 2; }
 	@tests/tools/setup one
 	@tests/tools/in-venv python -m tests.sandbox up
-	@tests/tools/in-venv ansible-playbook -i inventories/sandbox playbooks/workspace.yml
+	@tests/tools/in-venv ansible-playbook -i $(SANDBOX_$(PROVIDER)) playbooks/workspace.yml
 
 sandbox-up: ## starts the sandbox: a cloud and its hosts on this machine
 	@tests/tools/setup one
