@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.real_sandbox import RealSandbox, Run, brought_up
 from tests.integration.tools import Ansible, Cloud
 from tests.sandbox.api import Api
 
@@ -30,3 +31,16 @@ def cloud(api: Api) -> Cloud:
 def ansible(cloud: Cloud, tmp_path: Path) -> Ansible:
     """ansible-playbook and ansible-inventory with the cloud's environment."""
     return Ansible(tmp_path, cloud.env)
+
+
+@pytest.fixture(scope="module")
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RealSandbox]:
+    """A whole sandbox with hosts; the test file's ``CLOUD`` says which of its clouds is used."""
+    with brought_up(tmp_path_factory.mktemp("world"), request.module.CLOUD) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def first(world: RealSandbox) -> Run:
+    """The first real run of the main playbook."""
+    return world.playbook()

@@ -1,7 +1,8 @@
-"""A sandbox of the tests' own, beside the one of `make demo`: another state folder, port and address range."""
+"""A sandbox of the tests' own, beside the one of `make demo`: another state folder, ports and address range."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -14,12 +15,16 @@ import time
 import typing as t
 from pathlib import Path
 
-import boto3
+import docker
+
+from tests.integration.real_clouds import Cloud, Machine
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-PORT = "5571"
-PREFIX = "10.217"
+
+
+#: Variables that say whose account, or how Ansible is to work: the user's own take no part.
+_ACCOUNTS = ("AWS_", "ANSIBLE_", "GCP_", "GOOGLE_", "CLOUDSDK_", "GCE_", "DEVCONTAINER_")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,21 +43,22 @@ class Run:
 
 
 class RealSandbox:
-    """Starts it, runs a user's commands against it, removes it."""
+    """Starts it, runs a user's commands against one of its clouds, removes it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: type[Cloud]) -> None:
+        self.kind = kind
         self.state = folder / "sandbox"
         self.inventory = folder / "inventory"
         self.env = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "ANSIBLE_"))},
+            **{key: value for key, value in os.environ.items() if not key.startswith(_ACCOUNTS)},
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "DEVCONTAINER_SANDBOX_STATE": str(self.state),
-            "DEVCONTAINER_SANDBOX_PORT": PORT,
-            "DEVCONTAINER_SANDBOX_PREFIX": PREFIX,
+            "DEVCONTAINER_SANDBOX_PORT": kind.port,
+            "DEVCONTAINER_SANDBOX_PREFIX": kind.prefix,
             "ANSIBLE_NOCOLOR": "1",
             "PYTHONUNBUFFERED": "1",
         }
-        shutil.copytree(ROOT / "inventories" / "sandbox", self.inventory)
+        shutil.copytree(ROOT / "inventories" / kind.inventory, self.inventory)
 
     def run(self, *command: str, timeout: float = 900) -> Run:
         """Run a command from the checkout's root; stdout and stderr together, in the order in which they came."""
@@ -91,7 +97,12 @@ class RealSandbox:
 
     def ssh(self, door: str, command: str, *options: str, timeout: float = 60) -> Run:
         """A command through one of the printed doors, with the printed configuration."""
-        return self.run("ssh", "-F", str(self.state / "ssh" / "config"), *options, door, command, timeout=timeout)
+        return self.run("ssh", "-F", str(self.ssh_folder / "config"), *options, door, command, timeout=timeout)
+
+    @property
+    def ssh_folder(self) -> Path:
+        """Where the playbook writes the doors."""
+        return self.state / self.kind.ssh
 
     @property
     def facts(self) -> dict[str, t.Any]:
@@ -99,32 +110,24 @@ class RealSandbox:
         return dict(json.loads((self.state / "sandbox.json").read_text()))
 
     @property
-    def ec2(self) -> t.Any:
-        """A client of the sandbox's API."""
-        facts = self.facts
-        return boto3.client(
-            "ec2",
-            region_name=facts["region"],
-            endpoint_url=facts["endpoint"],
-            aws_access_key_id="AKIASANDBOXSANDBOX00",
-            aws_secret_access_key="x",
-        )
+    def cloud(self) -> Cloud:
+        """The sandbox's API, as it is now."""
+        return self.kind(self.facts)
 
-    def instances(self, name: str) -> list[dict[str, t.Any]]:
-        """The workspace's instances that are not terminated."""
-        pages = self.ec2.describe_instances(Filters=[{"Name": "tag:devcontainer:workspace", "Values": [name]}])
-        found = [instance for page in pages["Reservations"] for instance in page["Instances"]]
-        return [i for i in found if i["State"]["Name"] not in ("terminated", "shutting-down")]
+    def machine(self, name: str) -> Machine:
+        """The workspace's one machine."""
+        (machine,) = self.cloud.machines(name)
+        return machine
 
     def wait_for_state(self, name: str, state: str, timeout: float) -> float:
-        """Seconds until the workspace's one instance is in that state of the API. Raises AssertionError."""
+        """Seconds until the workspace's one machine is in that state of the API. Raises AssertionError."""
         began = time.monotonic()
         while True:
-            (instance,) = self.instances(name)
+            seen = self.machine(name).state
             waited = time.monotonic() - began
-            if instance["State"]["Name"] == state:
+            if seen == state:
                 return waited
-            assert waited < timeout, f"{name} is {instance['State']['Name']} after {waited:.0f} s, not {state}"
+            assert waited < timeout, f"{name} is {seen} after {waited:.0f} s, not {state}"
             time.sleep(1)
 
     def wait_for_door(self, door: str, command: str, timeout: float) -> Run:
@@ -136,3 +139,21 @@ class RealSandbox:
                 return answer
             assert time.monotonic() - began < timeout, answer.out
             time.sleep(2)
+
+
+@contextlib.contextmanager
+def brought_up(folder: Path, kind: type[Cloud]) -> t.Iterator[RealSandbox]:
+    """A sandbox that answers; nothing of it is left at the end. Raises AssertionError."""
+    sandbox = RealSandbox(folder, kind)
+    up = sandbox.sandbox("up")
+    try:
+        assert up.code == 0, up.out
+        assert up.silence < 60, "up was silent for too long"
+        yield sandbox
+    finally:
+        down = sandbox.sandbox("down")
+    assert down.code == 0, down.out
+    engine = docker.from_env()
+    left = [*engine.containers.list(all=True), *engine.networks.list(), *engine.volumes.list()]
+    assert not [thing for thing in left if str(sandbox.state) in (thing.attrs.get("Labels") or {}).values()]
+    assert not sandbox.state.exists()

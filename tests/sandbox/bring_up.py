@@ -40,7 +40,8 @@ def up() -> None:
         )
     if said["gce"].get("metadata_refused"):
         say(f"Hosts of Compute Engine have no metadata server: {said['gce']['metadata_refused']}")
-    say(f"The sandbox answers at {said['endpoint']} and {said['gce']['endpoint']}; what it is made of stands in {settings.FACTS}")
+    both = f"{said['endpoint']} (EC2) and {said['gce']['endpoint']} (Compute Engine)"
+    say(f"The sandbox answers at {both}; what it is made of stands in {settings.FACTS}")
 
 
 def _images(found: docker.DockerClient) -> None:

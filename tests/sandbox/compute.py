@@ -1,4 +1,4 @@
-"""Compute Engine as the daemon runs it: on its own port, with the hosts' driver that EC2 has too, and what to know of it."""
+"""Compute Engine as the daemon runs it: on a port of its own, over the hosts' driver that EC2 has too."""
 
 from __future__ import annotations
 
