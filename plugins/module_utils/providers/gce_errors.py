@@ -32,6 +32,14 @@ Json = t.Mapping[str, t.Any]
 #: Our names of the reasons that callers ask for by ``CloudError.code``.
 STALE, EXISTS, MISSING, NOT_READY = "conditionNotMet", "alreadyExists", "notFound", "resourceNotReady"
 
+#: A perimeter of VPC Service Controls. Its refusal may have the reason of any other 403: words and details tell.
+PERIMETER = "vpcServiceControls"
+_PERIMETER_DETAIL = "SECURITY_POLICY_VIOLATED"
+_PERIMETER_WORDS = re.compile(
+    r"vpcServiceControlsUniqueIdentifier:?\s*(?P<id>[\w-]+)?|prohibited by organization's policy"
+    r"|RequestDeniedByPerimeter"
+)
+
 #: Of "not here, not now": another zone may do. Each may carry _WITH_DETAILS.
 CAPACITY = frozenset(
     {
@@ -64,7 +72,7 @@ DENIED = frozenset(
         "accessNotConfigured",
         "authError",
         "required",
-        "vpcServiceControls",
+        PERIMETER,
         "PERMISSIONS_ERROR",
         "FORBIDDEN",
     }
@@ -95,6 +103,8 @@ def saying(what: str, changes: bool = False) -> t.Iterator[None]:
     except auth.TransportError as error:
         raise Unreachable(f"{what}: the token service cannot be reached ({error}); check proxy and network") from error
     except auth.RefreshError as error:
+        if _PERIMETER_WORDS.search(_text(error)):
+            raise _perimeter(what, _text(error)) from error
         raise Denied(
             f"{what}: the credentials give no token ({_text(error)}); check service_account_file, access_token and "
             "impersonate_service_account, or log in again"
@@ -134,6 +144,10 @@ def answered(what: str, response: t.Any, changes: bool) -> dict[str, t.Any]:
         status, ""
     )
     message = str(error.get("message", "")) or f"the answer is no JSON (HTTP {response.status_code})"
+    for detail in error.get("details") or ():
+        if isinstance(detail, dict) and detail.get("reason") == _PERIMETER_DETAIL:
+            code = PERIMETER
+            message += f" vpcServiceControlsUniqueIdentifier: {(detail.get('metadata') or {}).get('uid', '')}"
     raise typed(what, code, message, status, changes)
 
 
@@ -151,6 +165,8 @@ def check(what: str, operation: Json) -> None:
 
 def typed(what: str, code: str, message: str, status: int, changes: bool) -> CloudError:
     """The error of a reason or an operation's code; ``status`` is HTTP's, 0 where there is none."""
+    if code in (PERIMETER, "RequestDeniedByPerimeter") or _PERIMETER_WORDS.search(message):
+        return _perimeter(what, message)
     text = f"{what}: {message.strip()}" + (f" ({code})" if code else "")
     plain = re.sub(r"_WITH_DETAILS$", "", code)
     code = _SAME.get(plain, plain)
@@ -165,6 +181,16 @@ def typed(what: str, code: str, message: str, status: int, changes: bool) -> Clo
     if status == 403 and code not in ("quotaExceeded", "limitExceeded"):
         return Denied(text, code)
     return CloudError(text, code)
+
+
+def _perimeter(what: str, message: str) -> Denied:
+    """The service's own sentence names an organization's policy, and not what to do about it."""
+    ids = [found["id"] for found in _PERIMETER_WORDS.finditer(message) if found["id"]]
+    return Denied(
+        f"{what}: a perimeter of VPC Service Controls refuses it; run this from inside the perimeter, or have its "
+        f"administrator add the rule that the audit log names{' under ' + ids[0] if ids else ''}",
+        PERIMETER,
+    )
 
 
 def _never_sent(error: Exception) -> bool:

@@ -58,6 +58,55 @@ def test_a_status_without_a_reason_has_its_code(status, code):
     assert error.value.code == code
 
 
+_UID = "eYhDkfYCu-dOCjuj8X4Am9-spkxs0-kX5YnhAJmc3PZ7pmNNfSsqtQ"
+_POLICY = f"Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: {_UID}"
+_DETAILS = [
+    {
+        "@type": "type.googleapis.com/google.rpc.PreconditionFailure",
+        "violations": [{"type": "VPC_SERVICE_CONTROLS", "description": _UID}],
+    },
+    {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "SECURITY_POLICY_VIOLATED",
+        "domain": "googleapis.com",
+        "metadata": {"service": "compute.googleapis.com", "uid": _UID, "consumer": "projects/1"},
+    },
+]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": _POLICY, "errors": [{"reason": "forbidden"}], "details": _DETAILS},
+        {"message": _POLICY, "errors": [{"reason": "vpcServiceControls"}]},
+        {"message": _POLICY, "status": "PERMISSION_DENIED"},
+        {"message": "Request is prohibited by organization's policy."},
+        {"message": "No.", "details": _DETAILS},
+        {"message": "No.", "errors": [{"reason": "RequestDeniedByPerimeter"}]},
+    ],
+)
+def test_a_perimeter_is_named_with_the_way_out(error):
+    with pytest.raises(Denied) as denied:
+        gce_errors.answered("api: launch in europe-west3-a", Answer(403, {"error": {"code": 403, **error}}), True)
+    _is_the_perimeters(denied.value, _UID if _UID in str(error) else "")
+
+
+def test_a_perimeter_refuses_in_an_operation_and_a_token_too():
+    operation = {"status": "DONE", "error": {"errors": [{"code": "PERMISSIONS_ERROR", "message": _POLICY}]}}
+    with pytest.raises(Denied) as denied:
+        gce_errors.check("api: launch in europe-west3-a", operation)
+    _is_the_perimeters(denied.value, _UID)
+    with pytest.raises(Denied) as denied, gce_errors.saying("api: launch in europe-west3-a"):
+        raise auth.RefreshError(f"Unable to acquire impersonated credentials: {_POLICY}", {"token": "secret"})
+    _is_the_perimeters(denied.value, _UID)
+
+
+def _is_the_perimeters(denied, uid):
+    assert denied.code == gce_errors.PERIMETER
+    assert str(denied).startswith("api: launch in europe-west3-a: a perimeter of VPC Service Controls refuses it; ")
+    assert str(denied).endswith(f"the audit log names under {uid}" if uid else "the audit log names")
+
+
 @pytest.mark.parametrize(
     ("status", "content"),
     [(502, ValueError("no JSON")), (200, ValueError("cut")), (502, []), (200, []), (502, {"error": "text"})],
