@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +18,6 @@ settings.register_profile(
     "devcontainer.cloud", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("devcontainer.cloud")
+
+# They hold assertions and are no test files: without this, a failure would not say what it saw.
+pytest.register_assert_rewrite("tests.integration.real_sandbox", "tests.integration.workspace_story")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.real_clouds import Gce
-from tests.integration.real_sandbox import RealSandbox
 from tests.integration.workspace_story import Story
 
 pytestmark = pytest.mark.hosts

@@ -31,7 +31,7 @@ class Story:
         assert refused.code != 0
         assert "--limit localhost cannot choose workspaces" in refused.out
 
-    def test_the_first_run_ends_with_a_workspace(first: Run) -> None:
+    def test_the_first_run_ends_with_a_workspace(self, first: Run) -> None:
         assert first.code == 0, first.out
         for line in (
             "demo is running (",
