@@ -15,6 +15,7 @@ CONTAINER_DOOR = "sudo /usr/local/lib/devcontainer-cloud/container-ssh"
 _ADDRESS = re.compile(r"[A-Za-z0-9.:_-]+")
 _HOST_KEY = re.compile(r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/=]+")
 _ID = re.compile(r"[A-Za-z0-9._-]+")
+_ZONE = re.compile(r"[A-Za-z0-9-]+")
 
 Files = dict[str, str]
 
@@ -31,8 +32,8 @@ def files(
 ) -> Files:
     """File name -> content, for one workspace. Everything from the cloud is checked: it becomes a command line here.
 
-    ``own_config`` says that no other ssh_config includes these files, so that the inner connection must name them too.
-    Raises InvalidInput.
+    ``extra`` are options in which ``{name}`` and ``{zone}`` stand for the workspace's. ``own_config`` says that no other
+    ssh_config includes these files, so that the inner connection must name them too. Raises InvalidInput.
     """
     name = check_name(workspace["name"])
     user = check_login(workspace["user"])
@@ -50,7 +51,7 @@ def files(
         f"  UserKnownHostsFile {quoted(f'{directory}/{name}.known_hosts')}",
         "  StrictHostKeyChecking yes",
         "  ServerAliveInterval 30",
-        *(f"  {line}" for line in extra),
+        *(f"  {_filled(line, name, workspace.get('zone') or '')}" for line in extra),
     ]
     config = f" -F {quoted(f'{directory}/config')}" if own_config else ""
     lines = [
@@ -66,6 +67,12 @@ def files(
         f"{name}.conf": "\n".join(lines) + "\n",
         f"{name}.known_hosts": f"{workspace['id']} {workspace['host_key']}\n",
     }
+
+
+def _filled(line: str, name: str, zone: str) -> str:
+    if "{zone}" in line and not _ZONE.fullmatch(zone):
+        raise InvalidInput(f"workspaces: {name}'s zone {zone!r} cannot be written to an ssh_config")
+    return line.replace("{name}", name).replace("{zone}", zone)
 
 
 def with_include(config: str, directory: str) -> str:

@@ -30,7 +30,10 @@ options:
     type: path
     default: ~/.ssh/config
   extra:
-    description: More client options for every workspace, one per entry, such as V(IdentityFile ~/.ssh/work).
+    description:
+      - More client options for every workspace, one per entry, such as V(IdentityFile ~/.ssh/work).
+      - In them C({name}) and C({zone}) stand for the workspace's name and zone. They are meant for a C(ProxyCommand),
+        which is used for the host; the container is reached through the host.
     type: list
     elements: str
     default: []
@@ -47,6 +50,12 @@ EXAMPLES = r"""
 - name: Let ssh know the workspaces
   devcontainer.cloud.ssh_config:
     workspaces: "{{ made.workspaces }}"
+
+- name: Let ssh know workspaces behind Identity-Aware Proxy
+  devcontainer.cloud.ssh_config:
+    workspaces: "{{ made.workspaces }}"
+    extra:
+      - ProxyCommand gcloud compute start-iap-tunnel {name} %p --listen-on-stdin --project=acme --zone={zone}
 """
 
 RETURN = r"""

@@ -64,3 +64,16 @@ def test_the_include_is_added_once_and_the_rest_kept():
     once = ssh_files.with_include(before, "/x")
     assert once == "Include /x/config\n" + before
     assert ssh_files.with_include(once, "/x") == once
+
+
+def test_an_option_may_name_the_workspace_and_its_zone():
+    tunnel = "ProxyCommand gcloud compute start-iap-tunnel {name} %p --listen-on-stdin --zone={zone} ${HOME}"
+    text = ssh_files.files({**WORKSPACE, "zone": "europe-west3-a"}, "/d", [tunnel])[f"{WORKSPACE['name']}.conf"]
+    filled = f"start-iap-tunnel {WORKSPACE['name']} %p --listen-on-stdin --zone=europe-west3-a ${{HOME}}"
+    assert filled in text
+    # ssh takes the first of two: the container is reached through the host.
+    door = text.partition(f"Host {WORKSPACE['name']}.devcontainer")[2]
+    assert door.index("container-ssh") < door.index(filled)
+    for zone in ("", "a; touch x", None):
+        with pytest.raises(InvalidInput, match="zone"):
+            ssh_files.files({**WORKSPACE, "zone": zone}, "/d", [tunnel])
