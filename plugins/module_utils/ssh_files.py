@@ -32,8 +32,8 @@ def files(
 ) -> Files:
     """File name -> content, for one workspace. Everything from the cloud is checked: it becomes a command line here.
 
-    ``extra`` are options in which ``{name}`` and ``{zone}`` stand for the workspace's. ``own_config`` says that no other
-    ssh_config includes these files, so that the inner connection must name them too. Raises InvalidInput.
+    ``extra`` are options; ``{name}`` and ``{zone}`` in them stand for the workspace's. ``own_config`` says that no
+    other ssh_config includes these files, so that the inner connection must name them too. Raises InvalidInput.
     """
     name = check_name(workspace["name"])
     user = check_login(workspace["user"])
