@@ -17,13 +17,14 @@ CONFIG_DIR = "/etc/gcsfuse"
 UNIT_DIR = "/etc/systemd/system"
 CACHE_DIR = "/var/cache/gcsfuse"
 
-# What a bucket that exists can be called. The further rules for new ones ("google" in it, ...) do not bind here: some exist.
+# What a bucket that exists can be called. The further rules for new ones ("google" in it, ...) bind no old one.
 _LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _BUCKET = re.compile(rf"(?!\d+\.\d+\.\d+\.\d+\Z)(?=.{{3,222}}\Z){_LABEL}(?:\.{_LABEL})*")
 # No space, no % and no quote, so that a path means the same in a unit as elsewhere.
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._][A-Za-z0-9._-]*)+")
 _MODE = re.compile(r"0?[0-7]{3}")
 _ENDPOINT = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/\S*)?")
+_PATHED = re.compile(r"https?://[^/]+/[^/]")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Where a mount would take the system's own folders away, whatever lies in them.
 _SYSTEM = ("/boot", "/dev", "/etc", "/proc", "/run", "/sys", "/usr")
@@ -54,7 +55,7 @@ def _check_one(mount: Mount) -> None:
     path = str(mount["path"])
     if not _PATH.fullmatch(path):
         raise InvalidInput(
-            f"mounts: {path} is no plain absolute path; start with /, use letters, digits, '.', '_' and '-', no slash at the end"
+            f"mounts: {path} is no plain absolute path; start with /, end without one, use letters, digits, '.', '_', '-'"
         )
     if path in ("/home", "/root", "/srv", "/var") or any(f"{path}/".startswith(f"{root}/") for root in _SYSTEM):
         raise InvalidInput(
@@ -65,8 +66,8 @@ def _check_one(mount: Mount) -> None:
     bucket = mount["bucket"] or ""
     if not _BUCKET.fullmatch(bucket):
         raise InvalidInput(
-            f"mounts: {bucket!r} for {path} is no bucket's name; those have 3 to 222 characters, lower case letters, digits, "
-            "'-', '_' and '.', without gs:// (a folder of the bucket goes into only_dir)"
+            f"mounts: {bucket!r} for {path} is no bucket's name; those have 3 to 222 characters, lower case letters, "
+            "digits, '-', '_' and '.', without gs:// (a folder of the bucket goes into only_dir)"
         )
     if not mount["user"] and mount["uid"] is None:
         raise InvalidInput(f"mounts: {path} has no owner; name the account in user, or a number in uid")
@@ -114,7 +115,7 @@ def merged(below: t.Mapping[str, t.Any], above: t.Mapping[str, t.Any]) -> dict[s
 
 def config(mount: Mount, owner: tuple[int, int], endpoint: str, key_file: str, anonymous: bool) -> dict[str, t.Any]:
     """gcsfuse's configuration file as a mapping; owner is (uid, gid)."""
-    # As root, gcsfuse may give allow_other without user_allow_other in /etc/fuse.conf, which would let every user do it.
+    # gcsfuse runs as root: no need of user_allow_other in /etc/fuse.conf, which would let every user do the same.
     flags = ["allow_other", *(["ro"] if mount["read_only"] else [])]
     out: dict[str, t.Any] = {
         "file-system": {
@@ -134,7 +135,10 @@ def config(mount: Mount, owner: tuple[int, int], endpoint: str, key_file: str, a
         out["cache-dir"] = cache_path(mount["path"])
         out["file-cache"] = {"max-size-mb": mount["file_cache_mb"]}
     if endpoint:
-        out["gcs-connection"] = {"custom-endpoint": endpoint}
+        # gcsfuse takes the URL as the JSON API's own, and would ask the same name for gRPC, which no such URL serves.
+        whole = endpoint if _PATHED.match(endpoint) else f"{endpoint.rstrip('/')}/storage/v1/"
+        out["gcs-connection"] = {"custom-endpoint": whole}
+        out["enable-hns"] = False
     if key_file:
         out["gcs-auth"] = {"key-file": key_file}
     elif anonymous:
@@ -170,12 +174,14 @@ def unit_text(mount: Mount, program: str, environment: t.Mapping[str, t.Any]) ->
         "StartLimitIntervalSec=0",
         "",
         "[Service]",
-        "# gcsfuse goes to the background once the bucket is mounted, and ends with an error where it cannot be.",
-        "Type=forking",
+        "# In the foreground: in the background it would forget most of its environment.",
+        "Type=exec",
         "# What a gcsfuse that died left behind; without a mount the folder takes nobody's files.",
         f"ExecStartPre=-/bin/umount -q -l {path}",
         f"ExecStartPre=/bin/mkdir -p -m 0555 {path}",
-        f"ExecStart={program} --config-file={config_path(path)} {bucket} {path}",
+        f"ExecStart={program} --foreground --config-file={config_path(path)} {bucket} {path}",
+        "# Started is what is mounted.",
+        f"ExecStartPost=/bin/sh -c 'until mountpoint -q {path}; do kill -0 $$MAINPID || exit 1; sleep 0.1; done'",
         f"ExecStop=-/bin/umount {path}",
         f"ExecStopPost=-/bin/umount -q -l {path}",
         "Restart=on-failure",

@@ -168,8 +168,8 @@ class Run:
         code, out, err = self.module.run_command(["umount", *flags, path])
         if code and path in mounted():
             raise Refused(
-                f"mounts: {path} is in use, so everything was left as it is; see fuser -vm {path}, stop what uses it (a "
-                f"container, perhaps), and run this again ({(err or out).strip()})"
+                f"mounts: {path} is in use, so everything was left as it is; see fuser -vm {path}, stop what uses it "
+                f"(a container, perhaps), and run this again ({(err or out).strip()})"
             )
 
     def write(self, path: str, text: str) -> None:
@@ -229,7 +229,7 @@ class Run:
             return answer
         if start and not ready:
             raise Refused(
-                f"program: {self.options['program']}, fusermount3 or what require names is not installed; install it first"
+                f"program: {self.options['program']}, fusermount3 or what require names is missing; install it first"
             )
         if start and not Path("/dev/fuse").exists():
             raise Refused("mounts: this host has no /dev/fuse, without which no bucket can be mounted; modprobe fuse")

@@ -8,7 +8,8 @@ module: gcsfuse_mounts
 version_added: 0.2.0
 short_description: Mount Cloud Storage buckets on this host
 description:
-  - Mounts buckets with gcsfuse, now and at every boot, by one systemd service for each, which mounts again when gcsfuse dies.
+  - Mounts buckets with gcsfuse, now and at every boot, by one systemd service for each.
+  - The service mounts again when gcsfuse dies.
   - Everything is checked before anything is touched. Files in a bucket are never deleted.
   - Needs root, systemd and C(/dev/fuse). The role P(devcontainer.cloud.gcsfuse#role) installs gcsfuse and calls this.
 author:
@@ -40,7 +41,8 @@ options:
         description: Number of the owner, instead of the account's.
         type: int
       gid:
-        description: Number of the group, instead of the account's main group; without an account, the same as O(mounts[].uid).
+        description:
+          - Number of the group, instead of the account's main group; without an account, the same as O(mounts[].uid).
         type: int
       file_mode:
         description: Permissions of all files, as octal digits.
@@ -83,11 +85,15 @@ options:
     type: str
     default: ""
   endpoint:
-    description: Another server than Cloud Storage, scheme included.
+    description:
+      - Another server than Cloud Storage, scheme included. A URL without a path is taken as that of a server, and gets the
+        JSON API's C(/storage/v1/).
+      - Buckets with a hierarchical namespace are then treated as flat ones, unless O(mounts[].options) says C(enable-hns).
     type: str
     default: ""
   key_file:
-    description: A service account's key on the host, which nobody but root may read. Without it, the instance's own identity counts.
+    description:
+      - A service account's key on the host, which nobody but root may read. Without it, the instance's own identity counts.
     type: path
   anonymous:
     description: Whether to use no identity at all, as for public buckets.
