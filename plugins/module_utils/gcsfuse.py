@@ -55,7 +55,7 @@ def _check_one(mount: Mount) -> None:
     path = str(mount["path"])
     if not _PATH.fullmatch(path):
         raise InvalidInput(
-            f"mounts: {path} is no plain absolute path; start with /, end without one, use letters, digits, '.', '_', '-'"
+            f"mounts: {path} is no plain absolute path; start with /, end without, use letters, digits, '.', '_', '-'"
         )
     if path in ("/home", "/root", "/srv", "/var") or any(f"{path}/".startswith(f"{root}/") for root in _SYSTEM):
         raise InvalidInput(

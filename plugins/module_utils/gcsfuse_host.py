@@ -136,7 +136,7 @@ class Run:
                 return False
         if wanted["version"]:
             asked = ["dpkg-query", "-W", "-f", "${Version}", "gcsfuse"]
-            return self.module.run_command(asked)[1].strip() == wanted["version"]
+            return str(self.module.run_command(asked)[1]).strip() == wanted["version"]
         return True
 
     def _fusermount(self) -> bool:
@@ -156,7 +156,7 @@ class Run:
         code, out, err = self.module.run_command(list(argv))
         if code:
             raise Refused(f"{' '.join(argv)} ended with {code}: {(err or out).strip()}")
-        return out
+        return str(out)
 
     def unmount(self, path: str) -> None:
         """Take a mount away that nobody uses. Raises Refused where somebody does."""

@@ -86,14 +86,15 @@ options:
     default: ""
   endpoint:
     description:
-      - Another server than Cloud Storage, scheme included. A URL without a path is taken as that of a server, and gets the
-        JSON API's C(/storage/v1/).
-      - Buckets with a hierarchical namespace are then treated as flat ones, unless O(mounts[].options) says C(enable-hns).
+      - Another server than Cloud Storage, scheme included.
+      - A URL without a path is taken as that of a server, and gets the JSON API's C(/storage/v1/).
+      - Buckets with a hierarchical namespace are then taken as flat ones, unless O(mounts[].options) sets C(enable-hns).
     type: str
     default: ""
   key_file:
     description:
-      - A service account's key on the host, which nobody but root may read. Without it, the instance's own identity counts.
+      - A service account's key on the host, which nobody but root may read.
+      - Without it, the instance's own identity counts.
     type: path
   anonymous:
     description: Whether to use no identity at all, as for public buckets.

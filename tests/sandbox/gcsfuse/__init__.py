@@ -1,4 +1,4 @@
-"""gcsfuse and a Cloud Storage server, built from their Go modules: the versions stand in two go.mod files beside this one."""
+"""gcsfuse and a Cloud Storage server, built from their Go modules, of the versions in the two go.mod beside this."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _build(name: str) -> Path:
         if go is None:
             raise SandboxError(f"{name} is built from its Go module: install Go 1.26 or newer, then run this again")
         half = made.with_suffix(".half")
-        # No C library of this machine in a program that runs in other systems; one compiler at a time, behind others' work.
+        # No C library of this machine, since other systems run it; one compiler at a time, behind others' work.
         environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
         command = ["nice", "-n", "10", go, "build", "-p=1", "-trimpath", "-ldflags=-s -w", "-o", str(half), package]
         with step(f"Building {name} from its Go module (minutes, once)"):
