@@ -88,7 +88,7 @@ options:
     description:
       - Another server than Cloud Storage, scheme included.
       - A URL without a path is taken as that of a server, and gets the JSON API's C(/storage/v1/).
-      - Buckets with a hierarchical namespace are then taken as flat ones, unless O(mounts[].options) sets C(enable-hns).
+      - Buckets with a hierarchical namespace then count as flat ones, unless O(mounts[].options) sets C(enable-hns).
     type: str
     default: ""
   key_file:

@@ -67,7 +67,7 @@ class Storage:
 
 
 class Peer:
-    """Serves a folder's files, and the tokens of a service account and of an instance; remembers who asked for those."""
+    """Serves a folder's files, and the tokens of a service account and of an instance; remembers who asked."""
 
     def __init__(self, folder: Path, address: str) -> None:
         self.tokens: list[str] = []
