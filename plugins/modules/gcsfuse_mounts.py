@@ -108,6 +108,10 @@ options:
     description: gcsfuse itself.
     type: path
     default: /usr/bin/gcsfuse
+  missing_ok:
+    description: Whether in check mode an account or a key file may be missing, since something before makes it.
+    type: bool
+    default: true
   require:
     description: What must be installed for RV(ready) to be true.
     type: dict
@@ -206,6 +210,7 @@ def main() -> None:
             "anonymous": {"type": "bool", "default": False},
             "environment": {"type": "dict", "default": {}},
             "program": {"type": "path", "default": "/usr/bin/gcsfuse"},
+            "missing_ok": {"type": "bool", "default": True},
             "require": {"type": "dict", "default": {}, "options": require},
         },
         supports_check_mode=True,
