@@ -315,9 +315,8 @@ def test_a_mount_that_fails_says_why(world: World) -> None:
 def test_absent_unmounts_and_deletes_nothing_in_the_bucket(world: World) -> None:
     gone = world.role({"path": DATA, "state": "absent"}, {"path": MODELS, "state": "absent"}).ok()
     assert named(gone, "Mount")["removed"] == [DATA, MODELS]
-    assert (
-        world.sh("ls /etc/gcsfuse /etc/systemd/system/gcsfuse-* /var/cache/gcsfuse/* 2>/dev/null; true").strip() == ""
-    )
+    places = "/etc/gcsfuse/* /etc/systemd/system/gcsfuse-* /var/cache/gcsfuse/*"
+    assert world.sh(f"ls -d {places} 2>/dev/null; true") == ""
     assert "gcsfuse" not in world.sh("cat /proc/self/mounts; systemctl list-units --all --plain 'gcsfuse*' --no-legend")
     assert world.storage.get("team-data", "out/reboot") == b"after\n"
     assert changed(world.role({"path": DATA, "state": "absent"}).ok()) == []
