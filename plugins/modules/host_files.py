@@ -6,9 +6,9 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_files
 version_added: 0.1.0
-short_description: Write a role's small files in one execution
+short_description: Write and remove a role's small files in one execution
 description:
-  - Writes a set of text files, each at once or not at all, with the owner and the mode that are asked for.
+  - Writes a set of text files, each at once or not at all, with the owner and the mode that are asked for; removes others.
   - One execution for the whole set, where M(ansible.builtin.copy) needs two for every file.
 author:
   - devcontainer.cloud contributors (@devcontainer-cloud)
@@ -24,9 +24,13 @@ options:
         type: path
         required: true
       content:
-        description: The whole text of the file.
+        description: The whole text of the file. Needed for a file that is to be there.
         type: str
-        required: true
+      state:
+        description: Whether it is to be there.
+        type: str
+        choices: [present, absent]
+        default: present
       mode:
         description: Permissions, in octal digits as a string.
         type: str
@@ -38,6 +42,10 @@ options:
         description:
           - A command that has to accept the new file before it takes its place, with C(%s) for the file to look at.
         type: str
+  return_former:
+    description: Whether RV(former) is returned, which holds the text of the files as they were.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Says what would be written; writes nothing.
@@ -56,14 +64,22 @@ EXAMPLES = r"""
         mode: "0755"
       - path: /etc/cron.d/example
         content: "* * * * * root /usr/local/lib/example/agent.py\n"
+      - path: /etc/cron.d/example-of-old
+        state: absent
 """
 
 RETURN = r"""
 files:
-  description: The files whose text, mode or owner changed.
+  description: The files whose text, mode or owner changed, and those that were removed.
   returned: always
   type: list
   elements: str
+former:
+  description: The changed files as they were; given to O(files), it puts them back.
+  returned: with O(return_former=true)
+  type: list
+  elements: dict
+  sample: [{"path": "/etc/cron.d/example", "state": "absent"}]
 """
 
 import os
@@ -99,6 +115,18 @@ def owner_of(module: AnsibleModule, item: dict[str, str | None]) -> tuple[int, i
             return None
         module.fail_json(msg=f"files: {item['path']}: there is no account {item['owner']!r}; make it first")
     return account.pw_uid, account.pw_gid
+
+
+def as_it_was(path: Path, before: tuple[str, tuple[int, int, int]] | None) -> dict[str, str]:
+    """What current() found, as an entry of ``files``."""
+    if before is None:
+        return {"path": str(path), "state": "absent"}
+    text, (mode, uid, _gid) = before
+    try:
+        owner = {"owner": pwd.getpwuid(uid).pw_name}
+    except KeyError:  # a number without an account
+        owner = {}
+    return {"path": str(path), "content": text, "mode": f"{mode:04o}", **owner}
 
 
 def write(
@@ -138,12 +166,15 @@ def main() -> None:
                 "required": True,
                 "options": {
                     "path": {"type": "path", "required": True},
-                    "content": {"type": "str", "required": True},
+                    "content": {"type": "str"},
+                    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
                     "mode": {"type": "str", "default": "0644"},
                     "owner": {"type": "str"},
                     "validate": {"type": "str"},
                 },
-            }
+                "required_if": [("state", "present", ["content"])],
+            },
+            "return_former": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -154,31 +185,39 @@ def main() -> None:
             )
         if item["validate"] and "%s" not in item["validate"]:
             module.fail_json(msg=f"files: validate of {item['path']} has no %s; write it where the file's path belongs")
-    changed, diff = [], []
+    changed, diff, former = [], [], []
     for item in module.params["files"]:
         path = Path(item["path"])
-        mode, owner = int(item["mode"], 8), owner_of(module, item)
-        wanted = (item["content"], (mode, *owner) if owner else None)
+        gone = item["state"] == "absent"
+        mode, owner = int(item["mode"], 8), None if gone else owner_of(module, item)
+        wanted = None if gone else (item["content"], (mode, *owner) if owner else None)
         try:
             before = current(path)
-            if before == wanted:
+            if before == wanted and not (gone and path.is_symlink()):
                 continue
-            if not module.check_mode:
+            if module.check_mode:
+                pass
+            elif gone:
+                path.unlink()
+            else:
                 write(module, path, item["content"], mode, owner, item["validate"])
         except ValueError as error:
             module.fail_json(msg=f"files: {path} was refused: {error}", changed=bool(changed), files=changed)
         except OSError as error:
             module.fail_json(msg=f"files: {path} cannot be written: {error}", changed=bool(changed), files=changed)
         changed.append(str(path))
+        former.append(as_it_was(path, before))
         diff.append(
             {
                 "before_header": str(path),
                 "after_header": str(path),
                 "before": before[0] if before else "",
-                "after": wanted[0],
+                "after": wanted[0] if wanted else "",
             }
         )
     answer = {"changed": bool(changed), "files": changed}
+    if module.params["return_former"]:
+        answer["former"] = former
     if module._diff:
         answer["diff"] = diff
     module.exit_json(**answer)

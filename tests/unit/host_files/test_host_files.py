@@ -104,3 +104,29 @@ def test_the_owner_is_an_account(tmp_path, capsys):
 def test_a_validation_without_a_place_for_the_file_is_refused(tmp_path, capsys):
     answer = call([{"path": str(tmp_path / "file"), "content": "x", "validate": "true"}], capsys)
     assert "%s" in answer["msg"] and answer["failed"] is True
+
+
+def test_what_is_to_go_goes_and_comes_back_as_it_was(tmp_path, capsys):
+    kept, gone, link = tmp_path / "kept", tmp_path / "gone", tmp_path / "link"
+    gone.write_text("old")
+    gone.chmod(0o640)
+    link.symlink_to(kept)
+    files = [
+        {"path": str(kept), "content": "new"},
+        {"path": str(gone), "state": "absent"},
+        {"path": str(link), "state": "absent"},
+        {"path": str(tmp_path / "never"), "state": "absent"},
+    ]
+    assert call(files, capsys, _ansible_check_mode=True)["files"] == [str(kept), str(gone), str(link)]
+    assert (kept.exists(), gone.exists(), link.is_symlink()) == (False, True, True)
+    answer = call(files, capsys, return_former=True)
+    assert answer["files"] == [str(kept), str(gone), str(link)]
+    assert (kept.exists(), gone.exists(), link.is_symlink()) == (True, False, False)
+    again = call(files, capsys)
+    assert (again["changed"], "former" in again) == (False, False)
+    call(answer["former"], capsys)
+    assert (kept.exists(), gone.read_text(), gone.stat().st_mode & 0o777) == (False, "old", 0o640)
+
+
+def test_a_file_that_is_to_be_there_needs_its_text(tmp_path, capsys):
+    assert "content" in call([{"path": str(tmp_path / "file")}], capsys)["msg"]
