@@ -182,16 +182,21 @@ class GceModule(AnsibleModule):  # type: ignore[misc]
             self.fail_json(msg="region: it is not set; give region or zones, or set GCP_REGION")
         return str(found)
 
+    def session(self, connections: int) -> tuple[t.Any, str]:
+        """A session with this task's credentials, for that many threads, and its project. Raises WorkspaceError."""
+        found, project = credentials(self.params)
+        project = self.params["project"] or project
+        if not project:
+            raise InvalidInput("project: it is not set; give project, or set GCP_PROJECT")
+        return connect(found, connections), project
+
     def provider(self, timeout: float, wait: bool) -> GceProvider:
         """The provider over this task's credentials, project and region. Fails the task where one is missing."""
         try:
-            found, project = credentials(self.params)
+            session, project = self.session(GceProvider.concurrency)
         except WorkspaceError as error:
             self.fail_json(msg=str(error), workspaces=[])
-        project = self.params["project"] or project
-        if not project:
-            self.fail_json(msg="project: it is not set; give project, or set GCP_PROJECT", workspaces=[])
-        api = Api(project, connect(found, GceProvider.concurrency), self.params["api_endpoint"])
+        api = Api(project, session, self.params["api_endpoint"])
         return GceProvider(api, self.region, Operations(api, timeout), wait)
 
 

@@ -65,8 +65,51 @@ def sign_in(credentials: t.Any) -> None:
             credentials.refresh(Request())
 
 
-class Api:
-    """One project. Calls may come from several threads at once."""
+class Rest:
+    """One service below ``base``. Calls may come from several threads at once."""
+
+    def __init__(self, base: str, session: t.Any, sleep: t.Callable[[float], None] = time.sleep) -> None:
+        self._base = (base if "://" in base else f"https://{base}").rstrip("/")
+        self._session = session
+        self._sleep = sleep
+
+    def call(
+        self,
+        what: str,
+        verb: str,
+        path: str,
+        parameters: Json | None = None,
+        body: Json | None = None,
+        changes: bool = False,
+        timeout: float = CALL_TIMEOUT,
+        tries: int = TRIES,
+    ) -> Json:
+        """The answer; throttled and unanswered calls are made again as they are, requestId and all.
+
+        ``what`` was tried begins the message of an error, ``changes`` says that the call changes something.
+        Raises CloudError.
+        """
+        lost: Lost | None = None
+        for attempt in range(tries):
+            try:
+                with saying(what, changes):
+                    response = self._session.request(
+                        verb, f"{self._base}/{path}".rstrip("/"), params=parameters, json=body, timeout=timeout
+                    )
+                    return answered(what, response, changes)
+            except (Throttled, Lost) as error:
+                lost = error if isinstance(error, Lost) else lost
+                if attempt + 1 == tries:
+                    raise lost or error from error
+            except CloudError as error:
+                # A call whose answer was lost may be what the service now refuses to do twice.
+                raise (Lost(str(error), error.code) if lost else error) from error
+            self._sleep(PAUSES[min(attempt, len(PAUSES) - 1)] * random.uniform(0.5, 1.0))
+        raise AssertionError("unreachable")
+
+
+class Api(Rest):
+    """One project of Compute Engine."""
 
     def __init__(
         self,
@@ -75,11 +118,8 @@ class Api:
         endpoint: str | None = None,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
-        base = endpoint or ENDPOINT
-        base = base if "://" in base else f"https://{base}"
-        self._base = f"{base.rstrip('/')}/compute/v1/projects/{project}"
-        self._session = session
-        self._sleep = sleep
+        base = (endpoint or ENDPOINT).rstrip("/")
+        super().__init__(f"{base}/compute/v1/projects/{project}", session, sleep)
 
     def instances(self, expression: str) -> tuple[dict[str, list[Json]], dict[str, str]]:
         """All instances that a filter selects, by zone; and what could not be looked at, as ``pages`` says it."""
@@ -104,7 +144,7 @@ class Api:
         while True:
             found: dict[str, list[Json]] = {}
             blind: dict[str, str] = {}
-            page = self._call(what, "GET", "aggregated/instances", parameters)
+            page = self.call(what, "GET", "aggregated/instances", parameters)
             for scope, content in page.get("items", {}).items():
                 zone = scope.rpartition("/")[2]
                 if content.get("instances"):
@@ -120,46 +160,23 @@ class Api:
 
     def instance(self, zone: str, name: str) -> Json:
         """One instance as it is now. Raises CloudError."""
-        return self._call(f"{name}: look at it", "GET", f"zones/{zone}/instances/{name}")
+        return self.call(f"{name}: look at it", "GET", f"zones/{zone}/instances/{name}")
+
+    def project(self) -> Json:
+        """The project itself, with the metadata that all its instances share. Raises CloudError."""
+        return self.call("look at the project", "GET", "")
 
     def wait(self, zone: str, operation: str, timeout: float) -> Json:
-        """The operation when it is done, or earlier: the service answers after two minutes at the latest."""
-        path = f"zones/{zone}/operations/{operation}/wait"
-        return self._call(f"wait for {operation}", "POST", path, timeout=timeout, tries=1)
+        """The operation when it is done, or earlier: the service answers after two minutes at the latest.
+
+        A global one has no zone.
+        """
+        path = f"{f'zones/{zone}' if zone else 'global'}/operations/{operation}/wait"
+        return self.call(f"wait for {operation}", "POST", path, timeout=timeout, tries=1)
 
     def change(self, what: str, verb: str, path: str, body: Json | None = None) -> Json:
         """Make a changing call; return its operation, which is accepted and not done.
 
         ``verb`` is HTTP's, ``path`` begins behind the project. Raises CloudError; Lost where no retry was answered.
         """
-        return self._call(what, verb, path, {"requestId": str(uuid.uuid4())}, body, changes=True)
-
-    def _call(
-        self,
-        what: str,
-        verb: str,
-        path: str,
-        parameters: Json | None = None,
-        body: Json | None = None,
-        changes: bool = False,
-        timeout: float = CALL_TIMEOUT,
-        tries: int = TRIES,
-    ) -> Json:
-        """The answer; throttled and unanswered calls are made again as they are, requestId and all."""
-        lost: Lost | None = None
-        for attempt in range(tries):
-            try:
-                with saying(what, changes):
-                    response = self._session.request(
-                        verb, f"{self._base}/{path}", params=parameters, json=body, timeout=timeout
-                    )
-                    return answered(what, response, changes)
-            except (Throttled, Lost) as error:
-                lost = error if isinstance(error, Lost) else lost
-                if attempt + 1 == tries:
-                    raise lost or error from error
-            except CloudError as error:
-                # A call whose answer was lost may be what the service now refuses to do twice.
-                raise (Lost(str(error), error.code) if lost else error) from error
-            self._sleep(PAUSES[min(attempt, len(PAUSES) - 1)] * random.uniform(0.5, 1.0))
-        raise AssertionError("unreachable")
+        return self.call(what, verb, path, {"requestId": str(uuid.uuid4())}, body, changes=True)
