@@ -155,9 +155,17 @@ class Host:
             "/",
             seed.archive({"etc/cloud/cloud-init.disabled": b"", "root/.ssh/authorized_keys": public}),
         )
+        try:
+            self._bring_up(metadata)
+        except BaseException:
+            self.close()
+            raise
+
+    def _bring_up(self, metadata: Metadata) -> None:
         self.container.start()
         self._until_up()
-        self.run("chmod 700 /root/.ssh; ssh-keygen -A; systemctl restart ssh")
+        # The image has no host keys, so that sshd tried in vain until systemd gave up.
+        self.run("chmod 700 /root/.ssh; ssh-keygen -A; systemctl reset-failed ssh; systemctl restart ssh")
         self.container.reload()
         network = self.container.attrs["NetworkSettings"]
         self.address = str(network["IPAddress"])

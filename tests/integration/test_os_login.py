@@ -8,6 +8,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.integration.os_login_host import Account, Host, Metadata
 from tests.integration.tools import Ansible, Result
@@ -50,7 +51,7 @@ class World:
                 {"ansible.builtin.import_role": {"name": f"devcontainer.cloud.{role}"}, "name": role} for role in roles
             ],
         }
-        return self._ansible.playbook([play], variables, "-i", str(inventory), check=check)
+        return self._ansible.playbook(yaml.safe_dump([play]), variables, "-i", str(inventory), check=check)
 
     def login(self, command: str = "true", key: Path | None = None, user: str = ADA, code: str = "") -> tuple[int, str]:
         return self.host.ssh(user, key or self.ada_key, command, code)

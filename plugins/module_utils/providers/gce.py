@@ -13,20 +13,18 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.lifecycle impor
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers import gce_view
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.base import Provider
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_api import Api, Json
-from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_errors import MISSING, STALE
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_errors import MISSING
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_launch import (
     Launcher,
     flag,
     scheduling,
     shielded,
 )
-from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_operations import Operations
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_operations import Operations, merge
 from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import MANAGED_BY, Observed, Spec
 
 #: Names in one filter: it travels in the URL.
 FILTER_NAMES = 50
-#: How often a change is merged anew because somebody else's came between.
-MOST_MERGES = 8
 _LIVE, _STOPPED, _NEVER = Setting("live"), Setting("stopped"), Setting("never")
 
 
@@ -207,17 +205,12 @@ class GceProvider(Provider):
 
         ``merged`` gives (what is there, what to write); nothing is written where both say the same.
         """
-        for _attempt in range(MOST_MERGES):
-            now, body = merged(self._api.instance(machine.info["zone"], machine.info["name"]))
-            if all(body[key] == value for key, value in now.items()):
-                return
-            try:
-                self._call(machine, what, call, body)
-                return
-            except CloudError as error:
-                if error.code != STALE:
-                    raise
-        raise Throttled(f"{machine.info['name']}: {what}: somebody else kept writing it at the same time", STALE)
+        name, zone = machine.info["name"], machine.info["zone"]
+        merge(
+            f"{name}: {what}",
+            lambda: merged(self._api.instance(zone, name)),
+            lambda body: self._call(machine, what, call, body),
+        )
 
     def _modify(self, step: Step, spec: Spec, machine: Observed) -> None:
         wanted = step.settings

@@ -14,12 +14,33 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
     Unreachable,
 )
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_api import Api, Json
-from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_errors import MISSING, check
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_errors import MISSING, STALE, check
 
 #: Longer than the two minutes after which the service answers anyway, in seconds.
 LONGEST_WAIT = 130.0
 #: Between two waits where the service answered at once and it is not done.
 FIRST_PAUSE, PAUSE_FACTOR, LONGEST_PAUSE = 0.25, 1.5, 3.0
+#: How often what has a fingerprint is read and written anew where others write it at the same time.
+MOST_MERGES = 8
+
+
+def merge(what: str, look: t.Callable[[], tuple[Json, Json]], write: t.Callable[[Json], None]) -> None:
+    """Change what has a fingerprint: read, merge, write; where another write came between, again from the start.
+
+    ``look`` gives (what is there, what to write); nothing is written where both say the same. Raises CloudError,
+    Throttled where others kept writing; it begins with ``what``.
+    """
+    for _attempt in range(MOST_MERGES):
+        now, body = look()
+        if all(body[key] == value for key, value in now.items()):
+            return
+        try:
+            write(body)
+            return
+        except CloudError as error:
+            if error.code != STALE:
+                raise
+    raise Throttled(f"{what}: somebody else kept writing it at the same time", STALE)
 
 
 class Operations:

@@ -14,7 +14,8 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
 from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import converge
 from ansible_collections.devcontainer.cloud.plugins.module_utils.lifecycle import Step
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers import gce_view
-from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce import FILTER_NAMES, MOST_MERGES
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce import FILTER_NAMES
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_operations import MOST_MERGES
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_api import Api
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_launch import LONGEST_INVISIBLE, Launcher
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_operations import Operations
