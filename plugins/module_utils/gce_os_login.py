@@ -10,7 +10,8 @@ import re
 import typing as t
 
 from ansible_collections.devcontainer.cloud.plugins.module_utils import times, user_data
-from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput
+from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput, WorkspaceError
+from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import SystemClock
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_api import Api, Rest
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_errors import saying
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_launch import flag
@@ -58,14 +59,18 @@ def key_of(options: t.Mapping[str, t.Any]) -> Key | None:
     if text is None:
         return None
     user_data.check_public_keys([text], "public_key")
-    return Key(text.strip(), options["key_state"] == "present", times.parse_duration(options["key_lifetime"], "key_lifetime"))
+    return Key(
+        text.strip(), options["key_state"] == "present", times.parse_duration(options["key_lifetime"], "key_lifetime")
+    )
 
 
 def check(options: t.Mapping[str, t.Any]) -> None:
     """Refuse names that are none. Raises InvalidInput."""
     account = options["account"]
     if account is not None and not _ACCOUNT.fullmatch(account):
-        raise InvalidInput(f"account: {account!r} is no Google account; give its e-mail or a service account's unique id")
+        raise InvalidInput(
+            f"account: {account!r} is no Google account; give its e-mail or a service account's unique id"
+        )
     for option in ("instance", "zone"):
         if options[option] is not None and not _NAME.fullmatch(options[option]):
             raise InvalidInput(f"{option}: {options[option]!r} is no name; give the bare name")
@@ -126,7 +131,9 @@ def plan_key(profile: Json, key: Key, now: dt.datetime) -> KeyStep:
 def account_of(profile: Json, project: str) -> Json | None:
     """The POSIX account that hosts of the project show: its own, else the primary one; None where there is none."""
     accounts = [a for a in profile.get("posixAccounts", ()) if a.get("operatingSystemType", "LINUX") != "WINDOWS"]
-    return next(iter(sorted(accounts, key=lambda a: (a.get("accountId") != project, not a.get("primary", False)))), None)
+    return next(
+        iter(sorted(accounts, key=lambda a: (a.get("accountId") != project, not a.get("primary", False)))), None
+    )
 
 
 def account_result(account: Json | None) -> dict[str, t.Any] | None:
@@ -208,7 +215,11 @@ class Switches:
             print_of = {"fingerprint": metadata["fingerprint"]} if "fingerprint" in metadata else {}
             return {"items": _listed(seen)}, {"items": _listed(items), **print_of}
 
-        path = f"zones/{self._zone}/instances/{self._instance}/setMetadata" if self._instance else "setCommonInstanceMetadata"
+        path = (
+            f"zones/{self._zone}/instances/{self._instance}/setMetadata"
+            if self._instance
+            else "setCommonInstanceMetadata"
+        )
         what = f"{self.name}: write its metadata"
         merge(
             what,
@@ -244,7 +255,9 @@ def bring_switches(switches: Switches, wanted: t.Mapping[str, str], check_mode: 
     return {key: before[key] for key in wanted if key in before}
 
 
-def bring_key(profile: Profile, key: Key | None, project: str, now: dt.datetime, check_mode: bool, answer: Answer) -> Json:
+def bring_key(
+    profile: Profile, key: Key | None, project: str, now: dt.datetime, check_mode: bool, answer: Answer
+) -> Json:
     """Bring the key to what is wanted and find the account; return the key as it was. Raises CloudError."""
     seen = profile.look()
     step = plan_key(seen, key, now) if key else KeyStep("keep")
@@ -262,3 +275,37 @@ def bring_key(profile: Profile, key: Key | None, project: str, now: dt.datetime,
     answer.posix_account = account_result(account_of(seen, project))
     answer.username = answer.posix_account["username"] if answer.posix_account else ""
     return {"key": before}
+
+
+def key_result(profile: Json, key: Key | None) -> dict[str, str] | None:
+    """What there is of the key."""
+    found = find_key(profile, key.text) if key else None
+    if found is None:
+        return None
+    end = ends(found[1])
+    return {"fingerprint": found[0], "ends": times.format_time(end) if end else ""}
+
+
+def run(module: t.Any) -> None:
+    """Do what a task asks for and leave the module."""
+    options, answer = module.params, Answer()
+    before: dict[str, t.Any] = {}
+    try:
+        check(options)
+        wanted, key = switches(options), key_of(options)
+        session, project = module.session(1)
+        if wanted:
+            api = Api(project, session, options["api_endpoint"])
+            operations = Operations(api, options["wait_timeout"])
+            target = Switches(api, operations, options["instance"] or "", options["zone"] or "")
+            before["metadata"] = bring_switches(target, wanted, module.check_mode, answer)
+        if key or options["account"]:
+            answer.account = options["account"] or own_account(session.credentials)
+            profile = Profile(Rest(options["os_login_endpoint"], session), answer.account, project)
+            before.update(bring_key(profile, key, project, SystemClock().now(), module.check_mode, answer))
+    except WorkspaceError as error:
+        module.fail_json(msg=str(error), **dataclasses.asdict(answer))
+    said = dataclasses.asdict(answer)
+    if module._diff:
+        said["diff"] = {"before": before, "after": {each: said[each] for each in before}}
+    module.exit_json(**said)

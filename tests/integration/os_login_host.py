@@ -121,15 +121,16 @@ class Metadata:
             return 200, {"status": "CHALLENGE_REQUIRED", "sessionId": "session", "challenges": [challenge]}
         if what == "authenticate/sessions/session/continue":
             right = found.code != "" and found.code in (asked.get("proposalResponse") or {}).values()
-            return 200, {"status": "AUTHENTICATED"} if right else {"status": "CHALLENGE_REQUIRED", "rejectionReason": "no"}
+            return 200, {"status": "AUTHENTICATED"} if right else {
+                "status": "CHALLENGE_REQUIRED",
+                "rejectionReason": "no",
+            }
         return 404, {}
 
     def _users(self, asked: dict[str, t.Any]) -> tuple[int, dict[str, t.Any]]:
         if "pagesize" in asked:  # the cache of all that may log in
             return 200, {"loginProfiles": [a.profile() for a in self.accounts], "nextPageToken": "0"}
-        found = [
-            a for a in self.accounts if a.name == asked.get("username") or str(a.uid) == asked.get("uid", "")
-        ]
+        found = [a for a in self.accounts if a.name == asked.get("username") or str(a.uid) == asked.get("uid", "")]
         return (200, {"loginProfiles": [found[0].profile()]}) if found else (404, {})
 
 
@@ -170,9 +171,7 @@ class Host:
         network = self.container.attrs["NetworkSettings"]
         self.address = str(network["IPAddress"])
         port = metadata.serve(str(network["Gateway"]))
-        self.run(
-            f"iptables -t nat -A OUTPUT -d {ADDRESS} -p tcp --dport 80 -j DNAT --to {network['Gateway']}:{port}"
-        )
+        self.run(f"iptables -t nat -A OUTPUT -d {ADDRESS} -p tcp --dport 80 -j DNAT --to {network['Gateway']}:{port}")
 
     def _until_up(self) -> None:
         until = time.monotonic() + 30
@@ -196,7 +195,14 @@ class Host:
     @property
     def _options(self) -> list[str]:
         known = self._folder / "known_hosts"
-        return ["-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=accept-new", "-o", "ConnectTimeout=10"]
+        return [
+            "-o",
+            f"UserKnownHostsFile={known}",
+            "-o",
+            "StrictHostKeyChecking=accept-new",
+            "-o",
+            "ConnectTimeout=10",
+        ]
 
     @property
     def inventory(self) -> dict[str, t.Any]:
