@@ -8,8 +8,8 @@ module: gce_os_login
 version_added: 0.2.0
 short_description: Switch OS Login on, and import the own public key into it
 description:
-  - Switches OS Login and its second factor on or off in the metadata of a project, or of one instance; what others wrote
-    there stays, whoever writes at the same time.
+  - Switches OS Login and its second factor on or off in the metadata of a project, or of one instance; what others
+    wrote there stays, whoever writes at the same time.
   - Imports a public key into the own Google account, with an end if wanted, and returns the name to log in by.
   - Who may log in is for IAM to say, by C(roles/compute.osLogin) or, with sudo, C(roles/compute.osAdminLogin).
 author:
@@ -103,12 +103,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 account:
-  description: The Google account; only where O(account) or O(public_key) is given, as all that follows up to RV(metadata).
+  description: The Google account. Like all that follows up to RV(metadata) it needs O(account) or O(public_key).
   returned: always
   type: str
   sample: ada@example.com
 username:
-  description: The name to log in by, for C(ansible_user); empty where the account has none yet, as before its first key.
+  description: The name to log in by, for C(ansible_user); empty where there is none yet, as before the first key.
   returned: always
   type: str
   sample: ada_example_com
@@ -116,7 +116,7 @@ posix_account:
   description: The account on the project's machines, or null.
   returned: always
   type: dict
-  sample: {"username": "ada_example_com", "uid": 1234567, "gid": 1234567, "home": "/home/ada_example_com", "shell": "/bin/bash"}
+  sample: {"username": "ada_example_com", "uid": 12345, "gid": 12345, "home": "/home/ada_example_com", "shell": "/bin/sh"}
 key:
   description: What there is of O(public_key), or null; C(ends) is empty for a key that never ends.
   returned: always

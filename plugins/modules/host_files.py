@@ -8,7 +8,8 @@ module: host_files
 version_added: 0.1.0
 short_description: Write and remove a role's small files in one execution
 description:
-  - Writes a set of text files, each at once or not at all, with the owner and the mode that are asked for; removes others.
+  - Writes a set of text files, each at once or not at all, with the owner and the mode that are asked for, and removes
+    others.
   - One execution for the whole set, where M(ansible.builtin.copy) needs two for every file.
 author:
   - devcontainer.cloud contributors (@devcontainer-cloud)

@@ -222,7 +222,7 @@ class Host:
         }
 
     def ssh(self, user: str, key: Path, command: str = "true", code: str = "", *options: str) -> tuple[int, str]:
-        """A new login: exit status and all that was said. ``code`` answers each question; without one none is answered."""
+        """A new login: exit status and all that was said. ``code`` answers each question."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self._folder)}
         if code:
             answer = self._folder / "answer"
@@ -232,8 +232,10 @@ class Host:
         else:
             options = ("-o", "BatchMode=yes", *options)
         done = subprocess.run(
-            ["ssh", "-F", "none", "-i", str(key), "-o", "IdentitiesOnly=yes", *self._options, *options]
-            + [f"{user}@{self.address}", command],
+            [
+                *("ssh", "-F", "none", "-i", str(key), "-o", "IdentitiesOnly=yes", *self._options, *options),
+                *(f"{user}@{self.address}", command),
+            ],
             env=environment,
             stdin=subprocess.DEVNULL,
             text=True,

@@ -15,10 +15,9 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import co
 from ansible_collections.devcontainer.cloud.plugins.module_utils.lifecycle import Step
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers import gce_view
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce import FILTER_NAMES
-from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_operations import MOST_MERGES
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_api import Api
 from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_launch import LONGEST_INVISIBLE, Launcher
-from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_operations import Operations
+from ansible_collections.devcontainer.cloud.plugins.module_utils.providers.gce_operations import MOST_MERGES, Operations
 from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import MANAGED_BY, Spec, identity
 from hypothesis import given
 from hypothesis import strategies as st
