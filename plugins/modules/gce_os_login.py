@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gce_os_login
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Switch OS Login on, and import the own public key into it
 description:
   - Switches OS Login and its second factor on or off in the metadata of a project, or of one instance; what others
@@ -116,7 +116,7 @@ posix_account:
   description: The account on the project's machines, or null.
   returned: always
   type: dict
-  sample: {"username": "ada_example_com", "uid": 12345, "gid": 12345, "home": "/home/ada_example_com", "shell": "/bin/sh"}
+  sample: {"username": "ada_example_com", "uid": 12345, "gid": 12345, "home": "/home/ada", "shell": "/bin/sh"}
 key:
   description: What there is of O(public_key), or null; C(ends) is empty for a key that never ends.
   returned: always
