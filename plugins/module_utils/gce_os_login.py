@@ -175,17 +175,20 @@ class Profile:
         path = f"v1/users/{self._account}/loginProfile"
         return self._rest.call(f"look at {self._account}", "GET", path, self._project)
 
-    def carry_out(self, step: KeyStep, text: str) -> None:
-        """Make the one call that the step asks for. Raises CloudError."""
+    def carry_out(self, step: KeyStep, text: str) -> Json:
+        """Make the one call that the step asks for; return the profile as it is then. Raises CloudError."""
         key = f"v1/users/{self._account}/sshPublicKeys/{step.fingerprint}"
         end = {} if step.ends is None else {"expirationTimeUsec": str(int(step.ends.timestamp()) * 1_000_000)}
         if step.action == "import":
             path = f"v1/users/{self._account}:importSshPublicKey"
-            self._rest.call("import the key", "POST", path, self._project, {"key": text, **end}, changes=True)
-        elif step.action == "renew":
+            body = {"key": text, **end}
+            said = self._rest.call("import the key", "POST", path, self._project, body, changes=True)
+            return t.cast(Json, said["loginProfile"]) if "loginProfile" in said else self.look()
+        if step.action == "renew":
             self._rest.call("renew the key", "PATCH", key, {"updateMask": "expirationTimeUsec"}, end, changes=True)
         elif step.action == "remove":
             self._rest.call("remove the key", "DELETE", key, changes=True)
+        return self.look()
 
 
 class Switches:
@@ -265,8 +268,7 @@ def bring_key(
     answer.changed |= step.action != "keep"
     if step.action != "keep" and not check_mode:
         assert key is not None
-        profile.carry_out(step, key.text)
-        seen = profile.look()
+        seen = profile.carry_out(step, key.text)
     answer.key = key_result(seen, key)
     if check_mode and step.action in ("import", "renew"):
         answer.key = {"fingerprint": step.fingerprint, "ends": times.format_time(step.ends) if step.ends else ""}

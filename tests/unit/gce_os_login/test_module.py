@@ -108,7 +108,7 @@ def test_a_key_is_imported_once_and_its_owner_gets_a_name(google: Google, call: 
     assert (checked["changed"], checked["username"], google.changes) == (True, "", [])
     made = call(public_key=f"{KEY} ada@laptop", _ansible_diff=True, **ME)
     assert google.changes == ["POST /v1/users/ada@example.com:importSshPublicKey"]
-    assert google.calls[-2][2:] == ({"projectId": "p"}, {"key": f"{KEY} ada@laptop"})
+    assert google.calls[-1][2:] == ({"projectId": "p"}, {"key": f"{KEY} ada@laptop"})
     assert (made["changed"], made["username"], made["account"]) == (True, "ada_example_com", "ada@example.com")
     assert made["posix_account"] == {
         "username": "ada_example_com",
