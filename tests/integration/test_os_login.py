@@ -169,6 +169,20 @@ def test_who_would_lock_out_the_run_itself_changes_nothing(world: World) -> None
     assert world.login(user="root", key=world.root)[0] == 0
 
 
+def test_what_sshd_does_not_reload_with_changes_nothing(world: World) -> None:
+    now = "cat /etc/ssh/sshd_config.d/*"
+    world.host.run("echo Nonsense yes > /etc/ssh/sshd_config.d/50-theirs.conf")
+    before = world.host.run(now)
+    sshd, world.sshd = world.sshd, {**world.sshd, "MaxAuthTries": 2}
+    refused = world.roles("hardening")
+    world.sshd = sshd
+    assert refused.rc != 0
+    assert "sshd did not reload on host, so the former files were put back" in refused.output
+    assert world.host.run(now) == before
+    world.host.run("rm /etc/ssh/sshd_config.d/50-theirs.conf")
+    assert world.login(user="root", key=world.root)[0] == 0
+
+
 def test_it_goes_without_a_trace(world: World) -> None:
     gone = world.roles("os_login", os_login_state="absent")
     assert changed(gone)
