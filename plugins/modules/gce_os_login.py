@@ -74,7 +74,7 @@ attributes:
 notes:
   - The project's metadata needs C(compute.projects.get) and C(compute.projects.setCommonInstanceMetadata), an instance's
     C(compute.instances.get) and C(compute.instances.setMetadata), and both C(iam.serviceAccounts.actAs) on the service
-    accounts of the machines. The own key needs no role; the OS Login API (C(oslogin.googleapis.com)) has to be enabled.
+    accounts of the machines. The own key needs no role; the OS Login API (C(oslogin.googleapis.com)) has to be on.
 seealso:
   - module: devcontainer.cloud.gce_workspace
 """
