@@ -73,8 +73,8 @@ attributes:
     support: full
 notes:
   - The project's metadata needs C(compute.projects.get) and C(compute.projects.setCommonInstanceMetadata), an instance's
-    C(compute.instances.get) and C(compute.instances.setMetadata), and both C(iam.serviceAccounts.actAs) on the service
-    accounts of the machines. The own key needs no role; the OS Login API (C(oslogin.googleapis.com)) has to be on.
+    needs C(compute.instances.get) and C(compute.instances.setMetadata), and both need C(iam.serviceAccounts.actAs) on the
+    machines' service accounts. The own key needs no role, but the OS Login API has to be on.
 seealso:
   - module: devcontainer.cloud.gce_workspace
 """
