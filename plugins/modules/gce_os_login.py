@@ -72,9 +72,10 @@ attributes:
     description: Shows the metadata and the key before and after.
     support: full
 notes:
-  - The project's metadata needs C(compute.projects.get) and C(compute.projects.setCommonInstanceMetadata), an instance's
-    needs C(compute.instances.get) and C(compute.instances.setMetadata), and both need C(iam.serviceAccounts.actAs) on the
-    machines' service accounts. The own key needs no role, but the OS Login API has to be on.
+  - The project's metadata needs C(compute.projects.get) and C(compute.projects.setCommonInstanceMetadata).
+  - An instance's needs C(compute.instances.get) and C(compute.instances.setMetadata).
+  - Both need C(iam.serviceAccounts.actAs) on the machines' service accounts.
+  - The own key needs no role, but the OS Login API has to be on.
 seealso:
   - module: devcontainer.cloud.gce_workspace
 """
