@@ -52,7 +52,7 @@ class World:
                 {"ansible.builtin.import_role": {"name": f"devcontainer.cloud.{role}"}, "name": role} for role in roles
             ],
         }
-        return self._ansible.playbook(yaml.safe_dump([play]), variables, "-i", str(inventory), check=check)
+        return self._ansible.playbook(yaml.safe_dump([play]), variables, "-i", str(inventory), check=check, timeout=600)
 
     def login(self, command: str = "true", key: Path | None = None, user: str = ADA, code: str = "") -> tuple[int, str]:
         return self.host.ssh(user, key or self.ada_key, command, code)
