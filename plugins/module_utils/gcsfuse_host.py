@@ -138,7 +138,7 @@ class Run:
                 return False
         if wanted["version"]:
             asked = ["dpkg-query", "-W", "-f", "${Version}", "gcsfuse"]
-            return str(self.module.run_command(asked)[1]).strip() == wanted["version"]
+            return bool(str(self.module.run_command(asked)[1]).strip() == wanted["version"])
         return True
 
     def _fusermount(self) -> bool:

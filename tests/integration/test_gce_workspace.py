@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.devcontainer.cloud.plugins.modules import gce_workspace, gce_workspace_info
+
 from tests.sandbox.gce import Api, Delays
 
 ROOT = Path(__file__).resolve().parents[2]
