@@ -291,10 +291,9 @@ def test_through_identity_aware_proxy(gce, ansible, tmp_path):
     path = tmp_path / "gce.yml"
     options = {"connection": "iap", "ssh_user": "oslogin", "os_login_user": "ada_example_com"}
     path.write_text(json.dumps(source(projects=[ONE, TWO], include_unmanaged=True, ssh_directory="a b", **options)))
-    command = [str(BIN / "ansible"), "-i", str(path), "all", "-m", "ansible.builtin.raw", "-a", "true", "-vvv"]
     with tempfile.TemporaryDirectory() as sockets:  # pytest's own folders are too deep for a socket
         env = {"PATH": f"{tools}:{BIN}:/usr/bin:/bin", "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets}
-        done = ansible._run(command, {**ansible._environment(None), **env}, timeout=60)
+        done = ansible.adhoc(path, "all", "-m", "ansible.builtin.raw", "-a", "true", "-vvv", env=env)
     called = sorted(file.read_text().split("\n")[2:-1] for file in tools.glob("gcloud.*"))
     rest = ["22", "--listen-on-stdin"]
     assert called == [

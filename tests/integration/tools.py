@@ -265,6 +265,13 @@ class Ansible:
         environment = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true", **self._environment(env)}
         return self._run(command, {k: v for k, v in environment.items() if v}, timeout)
 
+    def adhoc(
+        self, source: Path, pattern: str, *args: str, env: t.Mapping[str, str] | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command ansible over an inventory, whatever becomes of it."""
+        command = [str(BIN / "ansible"), "-i", str(source), pattern, *args]
+        return self._run(command, {k: v for k, v in self._environment(env).items() if v}, timeout)
+
 
 _LOCALHOST = {
     "all": {
