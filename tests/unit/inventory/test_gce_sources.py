@@ -45,7 +45,8 @@ def gather(monkeypatch):
                 ["RUNNING", "TERMINATED"], ['labels.env = prod OR name = "w*"'], True, ["europe-west3"], [ZONE_B]
             ),
             '(status = "RUNNING" OR status = "TERMINATED") AND '
-            '(zone : "*/zones/europe-west3-*" OR zone : "*/zones/us-central1-b") AND '
+            '(zone : "*/zones/europe-west3-*" OR zone : "europe-west3-*" OR zone : "*/zones/us-central1-b" OR '
+            'zone : "us-central1-b") AND '
             '(labels.env = prod OR name = "w*")',
         ),
     ],
