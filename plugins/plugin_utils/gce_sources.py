@@ -52,8 +52,8 @@ class Question:
         if not self.include_unmanaged:
             parts.append([f'labels.{codec.GCE_PREFIX}managed-by = "{codec.slug(MANAGED_BY)}"'])
         parts.append([f'status = "{state}"' for state in self.states])
-        # A zone is shown as a URL. Whether ":" then looks at the whole of it or at a part is not written anywhere, so both
-        # are said: ``concerns`` drops what would be too much.
+        # A zone is shown as a URL. Whether ":" then looks at the whole of it or at a part is not written anywhere, so
+        # both are said: ``concerns`` drops what would be too much.
         places = [f"{region}-*" for region in self.regions] + list(self.zones)
         parts.append([f'zone : "{before}{place}"' for place in places for before in ("*/zones/", "")])
         parts += [[one] for one in self.filters]
