@@ -333,7 +333,8 @@ def test_the_repository_counts_only_with_a_known_key(world: World) -> None:
     assert refused.rc == 2 and "gcsfuse_apt_key_fingerprints:" in refused.output and signer in refused.output
     refused = world.role(data(), **apt, gcsfuse_apt_key_fingerprints=[other])
     assert refused.rc == 2 and "NO_PUBKEY" in refused.output, refused.output
-    world.sh("test -e /usr/bin/gcsfuse", fails=True)
+    assert f"gcsfuse could not be installed from {world.peer.url}, which was taken out again" in refused.output
+    world.sh("test -e /usr/bin/gcsfuse || ls /etc/apt/sources.list.d/devcontainer*", fails=True)
     known = {**apt, "gcsfuse_apt_key_fingerprints": [signer], "gcsfuse_version": archive.VERSION}
     world.role(data(), **known).ok()
     assert world.sh(f"cat {DATA}/in/api.txt", user="dev") == "from the API"
