@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import shutil
@@ -36,9 +35,9 @@ def make(folder: Path, program: Path, suite: str) -> tuple[str, str]:
     entry = f"{control}Filename: gcsfuse.deb\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n\n"
 
     dist = folder / "dists" / suite
-    index = dist / "main" / f"binary-{architecture.strip()}" / "Packages.gz"
+    index = dist / "main" / f"binary-{architecture.strip()}" / "Packages"
     index.parent.mkdir(parents=True)
-    index.write_bytes(gzip.compress(entry.encode()))
+    index.write_bytes(entry.encode())
     digest = hashlib.sha256(index.read_bytes()).hexdigest()
     release = (
         f"Suite: {suite}\nCodename: {suite}\nComponents: main\nArchitectures: {architecture.strip()}\n"
