@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gcsfuse_mounts
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Mount Cloud Storage buckets on this host
 description:
   - Mounts buckets with gcsfuse, now and at every boot, by one systemd service for each.
