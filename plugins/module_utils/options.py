@@ -128,4 +128,6 @@ def check_tags(tags: Options | None) -> dict[str, str] | None:
     for key in tags:
         if str(key).startswith(("devcontainer:", "aws:")) or key == "Name":
             raise InvalidInput(f"tags: the key {key!r} is the collection's or the cloud's own; choose another")
+        if not f"{key}{tags[key]}".isprintable():
+            raise InvalidInput(f"tags: {key!r} or its value {tags[key]!r} holds a line break or the like; leave it out")
     return {str(key): str(value) for key, value in tags.items()}

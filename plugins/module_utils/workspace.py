@@ -104,6 +104,8 @@ def check_labels(labels: Labels) -> None:
             raise InvalidInput(
                 f"{name.replace('-', '_')}: {len(value)} characters are too long; {LONGEST_VALUE} at most"
             )
+        if not value.isprintable():
+            raise InvalidInput(f"{name.replace('-', '_')}: {value!r} holds a line break or the like; leave it out")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -112,3 +112,9 @@ def test_when():
     assert when({"lease-until": "2026-11-24T17:00:00Z"}, "lease-until").hour == 17
     with pytest.raises(InvalidInput, match="demo's lease-until"):
         when({"lease-until": "soon", "workspace": "demo"}, "lease-until")
+
+
+@pytest.mark.parametrize("text", ["ada\nx", "a\x00b", "a\u2028b"])
+def test_a_value_with_a_line_break_is_refused_with_its_option(text):
+    with pytest.raises(InvalidInput, match="owner: .* line break"):
+        check_labels({"owner": text})
