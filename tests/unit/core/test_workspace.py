@@ -116,5 +116,5 @@ def test_when():
 
 @pytest.mark.parametrize("text", ["ada\nx", "a\x00b", "a\u2028b"])
 def test_a_value_with_a_line_break_is_refused_with_its_option(text):
-    with pytest.raises(InvalidInput, match="owner: .* line break"):
+    with pytest.raises(InvalidInput, match=r"owner: .* line break"):
         check_labels({"owner": text})
