@@ -266,8 +266,7 @@ def bring_key(
     step = plan_key(seen, key, now) if key else KeyStep("keep")
     before = key_result(seen, key)
     answer.changed |= step.action != "keep"
-    if step.action != "keep" and not check_mode:
-        assert key is not None
+    if key and step.action != "keep" and not check_mode:
         seen = profile.carry_out(step, key.text)
     answer.key = key_result(seen, key)
     if check_mode and step.action in ("import", "renew"):

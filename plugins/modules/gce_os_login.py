@@ -64,6 +64,7 @@ options:
     default: 300
 extends_documentation_fragment:
   - devcontainer.cloud.gcp
+  - devcontainer.cloud.gcp.region
 attributes:
   check_mode:
     description: Says what would be done; makes no changing call.
@@ -151,7 +152,7 @@ def main() -> None:
                 "account": {"type": "str"},
                 "public_key": {"type": "str"},
                 "key_state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-                "key_lifetime": {"type": "str", "default": "none"},
+                "key_lifetime": {"type": "str", "no_log": False, "default": "none"},
                 "os_login_endpoint": {
                     "type": "str",
                     "default": ENDPOINT,

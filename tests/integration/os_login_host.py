@@ -104,7 +104,7 @@ class Metadata:
     def answer(self, path: str, asked: dict[str, t.Any], flavor: str) -> tuple[int, dict[str, t.Any]]:
         """HTTP status and JSON."""
         self.asked.append(path.rpartition("/")[2] + "?" + "&".join(f"{k}={v}" for k, v in sorted(asked.items())))
-        start, _, what = path.partition("/computeMetadata/v1/oslogin/")
+        start, _slash, what = path.partition("/computeMetadata/v1/oslogin/")
         if self.silent:
             return 500, {}
         if start or not what or flavor != "Google":

@@ -86,7 +86,7 @@ class Auth:
 
     def check(self, header: str, allowed: frozenset[str], endpoint: str) -> str:
         """The email of the caller, if the token's scopes allow the method. Raises ApiError 401 or 403."""
-        kind, _, token = header.partition(" ")
+        kind, _space, token = header.partition(" ")
         if self.accept_any:
             return self.email
         if kind != "Bearer" or not token:
@@ -105,7 +105,7 @@ class Auth:
         return hmac.new(self._secret, payload.encode(), hashlib.sha256).hexdigest()
 
     def _own(self, token: str) -> str | None:
-        payload, _, signature = token[len("ya29.") :].partition(".")
+        payload, _dot, signature = token[len("ya29.") :].partition(".")
         if not hmac.compare_digest(signature, self._sign(payload)):
             return None
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -75,7 +75,7 @@ def resize_disk(world: World, operation: Record) -> None:
     record["resource"]["sizeGb"] = size
     world.store.put("disks", record["key"], record)
     for user in record["resource"].get("users", ()):
-        _, project, _, zone, _, name = words.relative(user).split("/")
+        project, zone, name = words.relative(user).split("/")[1::2]
         instance = world.find(project, zone, name)
         for attached in instance["resource"]["disks"] if instance else ():
             if attached["source"] == record["resource"]["selfLink"]:

@@ -57,7 +57,7 @@ def accounts(instance: t.Mapping[str, str], project: t.Mapping[str, str], now: d
 
 def _expired(key: str, now: dt.datetime) -> bool:
     """``<type> <key> google-ssh {"userName": ..., "expireOn": "2026-01-01T00:00:00+0000"}``"""
-    _, marker, text = key.partition(" google-ssh ")
+    _key, marker, text = key.partition(" google-ssh ")
     if not marker:
         return False
     try:

@@ -43,7 +43,7 @@ def guest_attributes(world: World, call: Call) -> t.Any:
         return {**answer, "variableKey": variable, "variableValue": known[variable], "queryPath": query or variable}
     found = []
     for key, value in sorted(known.items()):
-        namespace, _, name = key.partition("/")
+        namespace, _slash, name = key.partition("/")
         if not query or namespace == query.rstrip("/"):
             found.append({"namespace": namespace, "key": name, "value": value})
     if not found:

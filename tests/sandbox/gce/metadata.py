@@ -184,6 +184,6 @@ def _instance(world: World, record: Record, project: str) -> dict[str, t.Any]:
 def _nested(flat: t.Mapping[str, str]) -> dict[str, dict[str, str]]:
     result: dict[str, dict[str, str]] = {}
     for key, value in flat.items():
-        namespace, _, name = key.partition("/")
+        namespace, _slash, name = key.partition("/")
         result.setdefault(namespace, {})[name] = value
     return result
