@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import docker
 import docker.errors
 
+from tests.sandbox import settings
 from tests.sandbox.errors import SandboxError
 from tests.sandbox.progress import step
 
@@ -47,6 +49,13 @@ def prepare() -> docker.DockerClient:
 
     Raises SandboxError with one sentence otherwise.
     """
+    settings.CACHE.mkdir(parents=True, exist_ok=True)
+    with (settings.CACHE / "engine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two sandboxes that come up together would both install and both start
+        return _prepare()
+
+
+def _prepare() -> docker.DockerClient:
     _install({"dockerd": "docker.io"} if not _answers() else {}, {"mmdebstrap": "mmdebstrap"})
     if not _answers() and os.geteuid() == 0:
         _start_dockerd()
