@@ -13,7 +13,6 @@ import datetime as dt
 import re
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.devcontainer.cloud.plugins.module_utils import options, user_data, workspace_module
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput
@@ -106,23 +105,7 @@ def _check_creatable(given: options.Options) -> None:
             raise InvalidInput(f"{option}: it is empty; give {why}")
     if given["spot"] and given["hibernation"]:
         raise InvalidInput("hibernation: true cannot go with spot: true here; choose one of the two")
-    # The largest it will be, so that it is refused before anything is touched.
-    blank = user_data.HostKey("ssh-ed25519 " + "A" * 68, "-" * 400)
-    user_data.cloud_config(given["user"], given["ssh_keys"], blank, given["cloud_config"])
-
-
-class _Module(AnsibleModule):  # type: ignore[misc]
-    """A module that does not say what it was given as cloud_config, whichever way it ends."""
-
-    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
-        workspace_module.hide_cloud_config(self.params)
-        super().exit_json(**kwargs)
-        raise AssertionError("exit_json returned")
-
-    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
-        workspace_module.hide_cloud_config(self.params)
-        super().fail_json(msg, **kwargs)
-        raise AssertionError("fail_json returned")
+    user_data.check_size(given["user"], given["ssh_keys"], given["cloud_config"])
 
 
 class Ec2Module(AnsibleAWSModule):  # type: ignore[misc]
@@ -130,7 +113,7 @@ class Ec2Module(AnsibleAWSModule):  # type: ignore[misc]
 
     def __init__(self, **kwargs: t.Any) -> None:
         # amazon.aws's own seam for another class of module; there is no argument for it.
-        AnsibleAWSModule.default_settings["module_class"] = _Module
+        AnsibleAWSModule.default_settings["module_class"] = workspace_module.Module
         # no_log here means no line with all options in the system's log.
         super().__init__(**kwargs, no_log=True)
 
@@ -152,13 +135,10 @@ def run(module: Ec2Module) -> None:
     specs = workspace_module.specs_or_fail(
         module, lambda: [spec_of(given, clock.now()) for given in options.each_workspace(module.params, EC2_SPEC)]
     )
-    if not user_data.HAS_CRYPTOGRAPHY:
-        module.fail_json(msg="the Python package cryptography is missing; install it where this task runs")
     workspace_module.bring(module, module.provider(), "ec2", module.region, specs, clock)
 
 
 def look_up(module: Ec2Module) -> None:
     """Return what there is of the named workspaces, or of all, and leave the module."""
-    if module.params["names"] is not None and not module.params["names"]:
-        module.exit_json(changed=False, workspaces=[])
+    workspace_module.names_or_leave(module)
     workspace_module.show(module, module.provider().find, "ec2", module.region)

@@ -8,7 +8,7 @@ import datetime as dt
 import re
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.devcontainer.cloud.plugins.module_utils import options, times, user_data, workspace_module
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput, WorkspaceError
 from ansible_collections.devcontainer.cloud.plugins.module_utils.fleet import SystemClock
@@ -143,33 +143,21 @@ def _check_creatable(given: options.Options) -> None:
             f"cloud_config: the images of {given['image']} have no cloud-init that would read it; use a role, or "
             "image: ubuntu-24.04"
         )
-    # The largest it will be, so that it is refused before anything is touched.
-    blank = user_data.HostKey("ssh-ed25519 " + "A" * 68, "-" * 400)
-    user_data.cloud_config(given["user"], given["ssh_keys"], blank, given["cloud_config"])
+    user_data.check_size(given["user"], given["ssh_keys"], given["cloud_config"])
 
 
 def _scope(name: str) -> str:
     return name if name.startswith("https://") else SCOPE_PREFIX + name
 
 
-class GceModule(AnsibleModule):  # type: ignore[misc]
-    """A module with google.cloud's options that does not say what it was given as cloud_config, however it ends."""
+class GceModule(workspace_module.Module):
+    """A module with google.cloud's options and clients."""
 
     def __init__(self, argument_spec: options.Options) -> None:
         # no_log here means no line with all options in the system's log.
         super().__init__(argument_spec={**argument_spec, **AUTH_SPEC}, supports_check_mode=True, no_log=True)
         if not HAS_GOOGLE_AUTH:
             self.fail_json(msg=missing_required_lib("google-auth and requests"))
-
-    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
-        workspace_module.hide_cloud_config(self.params)
-        super().exit_json(**kwargs)
-        raise AssertionError("exit_json returned")
-
-    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
-        workspace_module.hide_cloud_config(self.params)
-        super().fail_json(msg, **kwargs)
-        raise AssertionError("fail_json returned")
 
     @property
     def region(self) -> str:
@@ -206,16 +194,13 @@ def run(module: GceModule) -> None:
     specs = workspace_module.specs_or_fail(
         module, lambda: [spec_of(given, clock.now(), region) for given in options.each_workspace(params, GCE_SPEC)]
     )
-    if not user_data.HAS_CRYPTOGRAPHY:
-        module.fail_json(msg=missing_required_lib("cryptography"))
     provider = module.provider(params["wait_timeout"], params["wait"])
     workspace_module.bring(module, provider, "gce", region, specs, clock)
 
 
 def look_up(module: GceModule) -> None:
     """Return what there is of the named workspaces, or of all, and leave the module."""
-    if module.params["names"] is not None and not module.params["names"]:
-        module.exit_json(changed=False, workspaces=[])
+    workspace_module.names_or_leave(module)
     provider = module.provider(timeout=0, wait=False)
 
     def find(names: t.Sequence[str] | None) -> workspace_module.Found:

@@ -94,3 +94,8 @@ def cloud_config(user: str, keys: t.Sequence[str], host_key: HostKey, extra: t.M
             "shorten it, or the list ssh_keys"
         )
     return text
+
+
+def check_size(user: str, keys: t.Sequence[str], extra: t.Mapping[str, t.Any]) -> None:
+    """Refuse what ``cloud_config`` will refuse once there is a host key. Raises InvalidInput."""
+    cloud_config(user, keys, HostKey("ssh-ed25519 " + "A" * 68, "-" * 400), extra)

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.devcontainer.cloud.plugins.module_utils import result
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.devcontainer.cloud.plugins.module_utils import result, user_data
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import (
     CloudError,
     InvalidInput,
@@ -19,6 +20,20 @@ from ansible_collections.devcontainer.cloud.plugins.module_utils.times import Cl
 from ansible_collections.devcontainer.cloud.plugins.module_utils.workspace import Observed, Spec, check_name
 
 Found = t.Mapping[str, t.Union[t.Sequence[Observed], CloudError]]
+
+
+class Module(AnsibleModule):  # type: ignore[misc]
+    """A module that does not say what it was given as cloud_config, whichever way it ends."""
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        hide_cloud_config(self.params)
+        super().exit_json(**kwargs)
+        raise AssertionError("exit_json returned")
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        hide_cloud_config(self.params)
+        super().fail_json(msg, **kwargs)
+        raise AssertionError("fail_json returned")
 
 
 def bring(module: t.Any, provider: Provider, name: str, region: str, specs: t.Sequence[Spec], clock: Clock) -> None:
@@ -76,11 +91,19 @@ def hide_cloud_config(params: dict[str, t.Any]) -> None:
 
 
 def specs_or_fail(module: t.Any, specs: t.Callable[[], list[Spec]]) -> list[Spec]:
-    """The task's specs; leaves the module where an option cannot be used, or where there are none."""
+    """The task's specs; leaves the module where an option or this Python cannot be used, or where there are none."""
     try:
         found = specs()
     except InvalidInput as error:
         module.fail_json(msg=str(error), changed=False, workspaces=[])
     if not found:
         module.exit_json(changed=False, workspaces=[], msg="no workspace was named, and none was touched")
+    if not user_data.HAS_CRYPTOGRAPHY:
+        module.fail_json(msg=missing_required_lib("cryptography"))
     return found
+
+
+def names_or_leave(module: t.Any) -> None:
+    """Leave an _info module that was given an empty list: it selects nothing, and nobody is asked."""
+    if module.params["names"] is not None and not module.params["names"]:
+        module.exit_json(changed=False, workspaces=[])
