@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import env_fallback
 from ansible_collections.devcontainer.cloud.plugins.module_utils.errors import InvalidInput
@@ -95,8 +96,7 @@ def _service_account(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         )
     if path:
         try:
-            with open(path, encoding="utf-8") as file:  # noqa: PTH123
-                text = file.read()
+            text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
             raise InvalidInput(f"service_account_file: {path!r} cannot be read ({error.strerror})") from None
     try:

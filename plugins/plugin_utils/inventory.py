@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import abc
 import functools
 import re
 import typing as t
@@ -23,27 +24,27 @@ from ansible_collections.devcontainer.cloud.plugins.plugin_utils.sources import 
 
 
 class WorkspaceInventory(BaseInventoryPlugin, Constructable, Cacheable):
-    """A provider's plugin gives ``NAME``, ``provider`` and the methods that raise NotImplementedError."""
+    """A provider's plugin gives ``NAME``, ``provider`` and the abstract methods."""
 
     provider: t.ClassVar[str]
     #: Options whose values may be templates, such as a lookup of an environment variable.
     TEMPLATED: t.ClassVar[tuple[str, ...]] = ("bastion", "ssh_directory")
 
+    @abc.abstractmethod
     def check(self) -> None:
         """Read and check the provider's own options, calling nobody. Raises InvalidInput."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def decides(self) -> dict[str, t.Any]:
         """Everything that decides the answer, for the cache's key."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def ask(self) -> Answer:
         """Ask the cloud. Raises WorkspaceError where no source can be asked at all."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def account_groups(self) -> str:
         """How the groups by account begin; empty for no such groups."""
-        raise NotImplementedError
 
     def reach(self, ssh_directory: str) -> Reach:
         """How hosts are reached, by the options; ``ssh_directory`` is absolute. Raises InvalidInput."""

@@ -36,7 +36,7 @@ WantedBy=sysinit.target
 class World:
     """A host with the account dev, the two servers, and ansible-playbook for the role."""
 
-    def __init__(self, folder: Path) -> None:
+    def start(self, folder: Path) -> None:
         self.folder = folder
         self.programs = gcsfuse.build()
         engine = docker.from_env()
@@ -136,9 +136,9 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[World]:
-    world = World.__new__(World)
+    world = World()
     try:
-        world.__init__(tmp_path_factory.mktemp("gcsfuse"))  # type: ignore[misc]
+        world.start(tmp_path_factory.mktemp("gcsfuse"))
         world.storage.make("team-data")
         world.storage.put("team-data", "in/api.txt", b"from the API")
         world.storage.put("team-data", "models/big.bin", bytes(range(256)) * 4096)

@@ -74,7 +74,9 @@ def test_power_off_in_the_guest_shows_as_terminated(cloud: Cloud, hosts: FakeHos
     assert cloud.get("one").status == "RUNNING"
 
 
-def test_an_old_look_does_not_stop_what_was_started_since(cloud: Cloud, hosts: FakeHosts) -> None:
+def test_an_old_look_does_not_stop_what_was_started_since(
+    cloud: Cloud, hosts: FakeHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     number = str(cloud.made("one", labels=LABELS).id)
     cloud.verb("stop", "one")
     look = hosts.stopped
@@ -84,7 +86,7 @@ def test_an_old_look_does_not_stop_what_was_started_since(cloud: Cloud, hosts: F
         time.sleep(0.5)
         return found
 
-    hosts.stopped = slowly  # type: ignore[method-assign]
+    monkeypatch.setattr(hosts, "stopped", slowly)
     _until(lambda: number in hosts.off)
     time.sleep(0.1)  # a look is under way, and has seen it off
     cloud.verb("start", "one")

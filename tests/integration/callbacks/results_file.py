@@ -11,6 +11,7 @@ description: Writes each result to the file that E(DEVCONTAINER_TEST_RESULTS) na
 
 import json
 import os
+from pathlib import Path
 
 from ansible.plugins.callback import CallbackBase
 
@@ -24,7 +25,7 @@ class CallbackModule(CallbackBase):
 
     def _write(self, kind, result):
         line = {"kind": kind, "host": result.host.get_name(), "task": result.task.get_name(), **result.result}
-        with open(os.environ["DEVCONTAINER_TEST_RESULTS"], "a", encoding="utf-8") as file:  # noqa: PTH123
+        with Path(os.environ["DEVCONTAINER_TEST_RESULTS"]).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=str) + "\n")
 
     def v2_runner_on_ok(self, result):

@@ -35,6 +35,9 @@ class _Quiet(MotoRequestHandler):
         logging.getLogger("sandbox").debug(message, *args)
 
 
+USUAL = Delays()
+
+
 class Api:
     """EC2, SSM and IAM of one account on loopback. ``port`` 0 takes a free one; ``state`` None keeps nothing."""
 
@@ -43,7 +46,7 @@ class Api:
         driver: HostDriver | None = None,
         state: Path | None = None,
         port: int = 0,
-        delays: Delays = Delays(),  # noqa: B008 (frozen)
+        delays: Delays = USUAL,
     ) -> None:
         self.driver = driver
         hosts = Hosts(driver) if driver else None

@@ -24,6 +24,9 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _REPLAY_SECONDS = 3600
 
 
+USUAL = Delays()
+
+
 class Api:
     """``state`` None: nothing outlives the process. ``accept_any_token``: any caller is the service account.
 
@@ -35,7 +38,7 @@ class Api:
         driver: HostDriver | None = None,
         state: Path | None = None,
         port: int = 0,
-        delays: Delays = Delays(),  # noqa: B008  (frozen)
+        delays: Delays = USUAL,
         *,
         projects: t.Sequence[str] = ("devcontainer-sandbox",),
         accept_any_token: bool = False,
