@@ -133,7 +133,7 @@ def run(module: Ec2Module) -> None:
     """Bring the task's workspaces to their states and leave the module."""
     clock = SystemClock()
     specs = workspace_module.specs_or_fail(
-        module, lambda: [spec_of(given, clock.now()) for given in options.each_workspace(module.params, EC2_SPEC)]
+        module, lambda: options.specs_of(module.params, EC2_SPEC, lambda given: spec_of(given, clock.now()))
     )
     workspace_module.bring(module, module.provider(), "ec2", module.region, specs, clock)
 

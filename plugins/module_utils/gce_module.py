@@ -192,7 +192,7 @@ def run(module: GceModule) -> None:
     """Bring the task's workspaces to their states and leave the module."""
     params, clock, region = module.params, SystemClock(), module.region
     specs = workspace_module.specs_or_fail(
-        module, lambda: [spec_of(given, clock.now(), region) for given in options.each_workspace(params, GCE_SPEC)]
+        module, lambda: options.specs_of(params, GCE_SPEC, lambda given: spec_of(given, clock.now(), region))
     )
     provider = module.provider(params["wait_timeout"], params["wait"])
     workspace_module.bring(module, provider, "gce", region, specs, clock)

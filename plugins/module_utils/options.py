@@ -78,6 +78,19 @@ def each_workspace(params: Options, provider_spec: Options) -> list[Options]:
     return merged
 
 
+def specs_of(params: Options, provider_spec: Options, spec_of: t.Callable[[Options], Spec]) -> list[Spec]:
+    """The task's workspaces as specs, each made by ``spec_of``. Raises InvalidInput, which names the one of a list."""
+    found = []
+    for number, given in enumerate(each_workspace(params, provider_spec)):
+        try:
+            found.append(spec_of(given))
+        except InvalidInput as error:
+            if params["workspaces"] is None:
+                raise
+            raise InvalidInput(f"workspaces[{number}] ({given['name']}): {error}") from error
+    return found
+
+
 def _validated(entry: Options, common: Options, spec: Options, where: str) -> Options:
     unknown = sorted(set(entry) - set(spec))
     if unknown:

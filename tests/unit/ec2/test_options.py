@@ -19,7 +19,7 @@ def specs(**given):
     """What the module makes of its parameters."""
     result = ArgumentSpecValidator(options.argument_spec(EC2_SPEC)).validate({**CREATABLE, **given})
     assert not result.error_messages, result.error_messages
-    return [spec_of(one, NOW) for one in options.each_workspace(result.validated_parameters, EC2_SPEC)]
+    return options.specs_of(result.validated_parameters, EC2_SPEC, lambda one: spec_of(one, NOW))
 
 
 def test_good_ones():
@@ -49,3 +49,10 @@ def test_bad_ones(given, words):
         specs(**given)
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_of_a_list_the_one_that_is_wrong_is_named():
+    with pytest.raises(InvalidInput, match=r"^workspaces\[1\] \(b\): lease: '8 hours' is no duration"):
+        specs(workspaces=[{"name": "a"}, {"name": "b", "lease": "8 hours"}])
+    with pytest.raises(InvalidInput, match=r"^lease: "):
+        specs(name="a", lease="8 hours")
