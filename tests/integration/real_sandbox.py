@@ -18,6 +18,7 @@ from pathlib import Path
 import docker
 
 from tests.integration.real_clouds import Cloud, Machine
+from tests.sandbox import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -149,11 +150,20 @@ def brought_up(folder: Path, kind: type[Cloud]) -> t.Iterator[RealSandbox]:
     try:
         assert up.code == 0, up.out
         assert up.silence < 60, "up was silent for too long"
+        assert docker_objects(sandbox.state), "what is to be gone at the end is not found while it is there"
         yield sandbox
     finally:
         down = sandbox.sandbox("down")
     assert down.code == 0, down.out
-    engine = docker.from_env()
-    left = [*engine.containers.list(all=True), *engine.networks.list(), *engine.volumes.list()]
-    assert not [thing for thing in left if str(sandbox.state) in (thing.attrs.get("Labels") or {}).values()]
+    assert not docker_objects(sandbox.state)
     assert not sandbox.state.exists()
+
+
+def docker_objects(state: Path) -> list[t.Any]:
+    """What of the engine belongs to the sandbox with this state folder."""
+    engine, ours = docker.from_env(), {"label": f"{settings.LABEL}={state}"}
+    return [
+        *engine.containers.list(all=True, filters=ours),
+        *engine.networks.list(filters=ours),
+        *engine.volumes.list(filters=ours),
+    ]
